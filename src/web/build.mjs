@@ -13,8 +13,8 @@ const targets = ["chrome103", "firefox101", "safari16.4"];
 const minified = async (name) => {
   const source = await readFile(`${here}styles/${name}.css`, "utf8");
   const { code } = await transform(source, { loader: "css", minify: true, charset: "utf8", target: targets });
-  // Spaces that the minifier keeps in custom properties.
-  return code.trim().replace(/(--\w+:) /g, "$1").replace(/, /g, ",");
+  // Spaces that the minifier keeps in custom properties, and a prefix for old browsers only.
+  return code.trim().replace(/(--\w+:) /g, "$1").replace(/, /g, ",").replace(" / 1", "/1").replace(/-webkit-print-[^;]*;/g, "");
 };
 
 // One source for the unit's styles: the file that pages link, and the text inside the script.
@@ -49,11 +49,15 @@ const browserFiles = async () => {
       target: targets,
       ...more,
     });
-  // Loaded on request, at the hash path under which the server serves these bytes.
-  await bundle("reading", { format: "esm" });
-  const digest = createHash("sha256").update(await readFile(`${here}built/reading.js`));
-  const READING = JSON.stringify(`/embed/${digest.digest("hex").slice(0, 16)}.js`);
-  await bundle("adjacent", { define: { READING } });
+  // Loaded on request, at the hash path under which the server serves these bytes; one file loads the next.
+  const onRequest = async (name, define) => {
+    await bundle(name, { format: "esm", define, external: ["./*.js"] });
+    const digest = createHash("sha256").update(await readFile(`${here}built/${name}.js`));
+    return `${digest.digest("hex").slice(0, 16)}.js`;
+  };
+  const debug = await onRequest("debug", {});
+  const reading = await onRequest("reading", { DEBUG: JSON.stringify(`./${debug}`) });
+  await bundle("adjacent", { define: { READING: JSON.stringify(`/embed/${reading}`) } });
   // The embed script, which every page loads, is minified a second time with terser.
   const compressed = await minify(await readFile(`${here}built/adjacent.js`, "utf8"), {
     ecma: 2020,

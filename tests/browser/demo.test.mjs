@@ -22,7 +22,7 @@ test("one pasted line shows a unit with a visible label as its first text", asyn
     return [parseFloat(style.fontSize), style.opacity];
   });
   assert.ok(size >= 11 && contrast === "1", `${size}px at ${contrast}`);
-  assert.equal(await unit(page).getAttribute("aria-label"), "Anzeige, bezahlter Inhalt");
+  assert.equal(await unit(page).getAttribute("aria-label"), "Anzeige, Advertisement, paid content");
   const pasted = await page.locator("#line").innerText();
   assert.equal(await page.locator("#end script").evaluate((node) => node.outerHTML.replace('=""', "")), pasted);
   assert.deepEqual(page.errors, []);

@@ -53,7 +53,7 @@ for (const [name, command, file, skip] of EXAMPLES) {
   test(`${name}: the printed page contains a labelled unit, and its impression counts once`, { skip }, async () => {
     const [body] = await runExample(command, file, server.base);
     assert.equal(body.match(/<aside class="adj adj-terminal"/g).length, 1);
-    assert.ok(body.includes('<b class="adj-label">Anzeige</b>'), body);
+    assert.ok(body.includes('<b class="adj-label" lang="de">Anzeige</b>'), body);
 
     open = await site({ "/": body });
     const page = await browser.page();

@@ -137,7 +137,7 @@ test("a caller with a key can set the region and gets the unit as HTML", async (
   assert.ok(request_id && !warnings.length);
   assert.equal(unit.advertiser.id, "zahid-host");
   assert.equal(unit.label.text, "Anzeige");
-  assert.match(unit.html, /<aside class="adj adj-terminal".*<b class="adj-label">Anzeige<\/b>/s);
+  assert.match(unit.html, /<aside class="adj adj-terminal".*<b class="adj-label" lang="de">Anzeige<\/b>/s);
 });
 
 test("a no-fill has a reason and a rejected call has an error code; neither throws", async () => {

@@ -1,7 +1,7 @@
 /** The embed script: finds the units of a page, requests decisions in one call, renders them and reports
  *  events. It stores nothing, and whatever the response, the page is unchanged or gains a unit. */
 
-import { attribute, first, page, placement } from "./page";
+import { attribute, page, placement, values } from "./page";
 import { send, watch } from "./events";
 import { draw } from "./unit";
 import css from "unit.css";
@@ -12,7 +12,7 @@ declare global {
     /** The only global that this script defines. */
     adjacent?: { refresh(): void };
   }
-  /** Hash path of the metadata reader; set by the build. */
+  /** Hash path of the metadata reader and the debug output; set by the build. */
   const READING: string;
 }
 
@@ -22,29 +22,38 @@ const STALE_MS = 9e5;
 const PER_CALL = 8;
 const NAME = "adjacent-unit";
 
+/** Whether a script tag is one of this script, however a loader runs it. */
+const isOwn = (tag?: Element | null) =>
+  tag && (attribute(tag, "publisher") || /\badjacent\.js/.test(attribute(tag, "src")));
+
 const start = (script: HTMLScriptElement): void => {
-  // `data-base` names the server if the script is hosted elsewhere.
-  const base = new URL(attribute(script, "base") || script.src).origin;
-  /** Units in the document, each with its handler for visibility changes. */
-  const units = new Map<HTMLElement, () => void>();
-  /** Creative ids shown on the page. */
-  const shown = new Map<HTMLElement, string>();
+  // `data-base` names the server if the script is hosted elsewhere. It may be below a path.
+  const { href } = new URL(attribute(script, "base") || attribute(script, "src"), script.baseURI);
+  const base = href.replace(/\/(embed\/.*)?$/, "");
+  /** Units in the document, each with its handler for visibility changes and the id of its creative. */
+  const units = new Map<HTMLElement, [update: () => void, creative?: string]>();
+  /** Script tags for which a unit was made. */
+  const lines = new Set<Element>();
   /** Units to request; each page view has its own array. */
   let queue: HTMLElement[] = [];
   let pending = Promise.resolve();
+  // The time that the page has waited for this script is part of the budget.
+  let budget = BUDGET_MS - ~~performance.getEntriesByName(href)[0]?.duration!;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
 
+  /** The page's current script tags: a framework may have replaced the one that started. */
+  const tags = () => [...document.scripts].filter(isOwn);
+
+  const dispatch = (from: EventTarget, name: string, detail: object) =>
+    from.dispatchEvent(new CustomEvent("adjacent:" + name, { bubbles: true, detail }));
+
   /** Renders a decision, or the publisher's fallback content without one. */
-  const settle = (unit: HTMLElement, decision?: Decision): void => {
-    const dispatch = (name: string) =>
-      unit.dispatchEvent(
-        new CustomEvent("adjacent:" + name, { bubbles: true, detail: { decision } }),
-      );
+  const settle = (unit: HTMLElement, code?: string, decision?: Decision): void => {
     const receivedAt = Date.now();
     let box: HTMLElement | undefined;
     try {
-      box = draw(decision!);
+      box = draw(decision!, unit);
     } catch {
       // Not a valid decision.
     }
@@ -61,39 +70,43 @@ const start = (script: HTMLScriptElement): void => {
         viewable &&
           (() => {
             send(viewable);
-            dispatch("viewable");
+            dispatch(unit, "viewable", { decision });
           }),
       );
-      units.set(unit, update);
-      shown.set(unit, decision!.creative!.id!);
+      units.set(unit, [update, decision!.creative!.id!]);
     }
     // Neither a unit nor a no-fill reason: an error.
-    dispatch(box ? "fill" : decision?.reason ? "nofill" : "error");
+    const reason = decision?.reason;
+    dispatch(unit, box ? "fill" : reason ? "nofill" : "error", { decision, code });
   };
 
   /** Drops units that left the document and returns the others. */
   const connectedUnits = (): HTMLElement[] => {
-    units.forEach((_, unit) => unit.isConnected || (units.delete(unit), shown.delete(unit)));
+    units.forEach((_, unit) => unit.isConnected || units.delete(unit));
     return [...units.keys()];
   };
 
   const requestBatch = async (): Promise<void> => {
     const view = queue;
-    const sources = [...connectedUnits(), script];
+    const current = tags();
+    // The last script tag describes the page: earlier ones may be left from the previous page.
+    const sources = [...connectedUnits(), current.pop() || script];
     const batch = queue.splice(0, PER_CALL).filter((unit) => units.has(unit));
     if (!batch[0]) return;
-    let reply: Reply | undefined;
+    let reply: Reply = {};
+    const body = {
+      publisher: values([...sources, script], "publisher")[0],
+      ...page(sources, current, [...units.values()].flatMap(([, creative]) => creative || [])),
+      placements: batch.map(placement),
+    };
     try {
-      const signal = AbortSignal.timeout(BUDGET_MS);
-      const body = {
-        publisher: attribute(script, "publisher"),
-        ...page(sources, [...shown.values()]),
-        placements: batch.map(placement),
-      };
-      if (first(sources, "read")) {
+      // Throws if nothing is left.
+      const signal = AbortSignal.timeout(budget);
+      const [read] = values(sources, "read");
+      if (read || /adjacent_debug/.test(location.search)) {
         // Limited to half of the budget; on failure the request is sent without metadata.
         await Promise.race([
-          import(base + READING).then((reading) => reading.read(body.page)),
+          import(base + READING).then((reading) => reading.read(body.page, read)),
           new Promise((late) => setTimeout(late, BUDGET_MS / 2)),
         ]).catch(Object);
       }
@@ -106,18 +119,23 @@ const start = (script: HTMLScriptElement): void => {
           signal,
         });
       // Retries once after a network error; after the budget the retry fails at once.
-      reply = await (await call().catch(call)).json();
-    } catch {
-      // Timeout, network error or invalid response: the unit stays collapsed.
+      reply = (await (await call().catch(call)).json()) || reply;
+    } catch (error) {
+      // The unit stays collapsed.
+      reply.detail = error;
     }
+    budget = BUDGET_MS;
     // Ignore the response if a new page view has begun.
     if (view == queue) {
-      batch.forEach((unit, key) => settle(unit, reply?.decisions?.[key]));
+      // Timeouts, network errors and malformed answers have no code of the server.
+      const { code = "no_answer", detail, decisions } = reply;
+      if (!decisions) console.warn("adjacent:", code, detail);
+      batch.forEach((unit, key) => settle(unit, decisions ? undefined : code, decisions?.[key]));
     }
   };
 
   const add = (unit: HTMLElement): void => {
-    shown.delete(unit);
+    units.set(unit, [Object]);
     queue.push(unit);
     // Calls are sequential, because each lists the creatives that earlier ones have shown.
     setTimeout(() => (pending = pending.then(requestBatch)));
@@ -129,8 +147,9 @@ const start = (script: HTMLScriptElement): void => {
       // A unit that was removed and re-added keeps its shadow root.
       if (unit.shadowRoot?.adoptedStyleSheets[0] != sheet) {
         unit.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
+        // The publisher's own content stays until there is a unit.
+        unit.shadowRoot!.append(document.createElement("slot"));
       }
-      units.set(unit, Object);
       add(unit);
     } catch {
       // An element without shadow root support, or with another shadow root.
@@ -143,16 +162,32 @@ const start = (script: HTMLScriptElement): void => {
     connectedUnits().forEach(add);
   };
 
-  /** Registers unit elements, and elements with the class of the same name, in document order. */
-  const findUnits = () =>
+  /** Registers unit elements, and elements with the class of the same name, in document order. A script tag with
+   *  a placement gets a unit, unless the page has one. */
+  const findUnits = () => {
     document.querySelectorAll<HTMLElement>(NAME + ",." + NAME).forEach(register);
+    for (const tag of tags()) {
+      if (
+        attribute(tag, "placement") &&
+        tag.closest("body") &&
+        !lines.has(tag) &&
+        !connectedUnits()[0]
+      ) {
+        const unit = document.createElement(NAME);
+        // With its address, which may have parameters.
+        Object.assign(unit.dataset, { src: tag.src }, tag.dataset);
+        lines.add(tag);
+        tag.after(unit);
+        register(unit);
+      }
+    }
+  };
 
   const init = (): void => {
     findUnits();
-    if (!units.size && attribute(script, "placement")) {
-      const own = document.createElement(NAME);
-      Object.assign(own.dataset, script.dataset);
-      script.after(own);
+    if (!units.size) {
+      console.warn("adjacent:", "no_place", `add <${NAME}>`);
+      dispatch(document.body, "error", { code: "no_place" });
     }
     customElements.define(
       NAME,
@@ -168,7 +203,7 @@ const start = (script: HTMLScriptElement): void => {
   // In a separate task: a prerendered page becomes visible before `prerendering` is cleared, and
   // anything sent before that is marked as prerendered.
   document.addEventListener("visibilitychange", () =>
-    setTimeout(() => units.forEach((update) => update())),
+    setTimeout(() => units.forEach(([update]) => update())),
   );
   window.adjacent = { refresh };
   if (document.readyState == "loading") document.addEventListener("DOMContentLoaded", init);
@@ -176,8 +211,9 @@ const start = (script: HTMLScriptElement): void => {
 };
 
 try {
-  const script = document.currentScript;
-  if (script && !window.adjacent) start(script as HTMLScriptElement);
+  // Modules and some loaders run scripts without naming their tag.
+  const current = document.currentScript as HTMLScriptElement;
+  if (!window.adjacent) start([current, ...document.scripts].find(isOwn) || current);
 } catch {
-  // An unsupported browser (before 2023) or an invalid URL: the page is unchanged.
+  // An unsupported browser (before 2023), an invalid URL, or no script tag: the page is unchanged.
 }

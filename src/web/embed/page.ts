@@ -6,42 +6,50 @@ export type Entity = string | { name: string; role: string };
 /** The page context of a request. */
 export type Page = ReturnType<typeof page>["page"];
 
-/** An attribute of a unit, or the `data-` attribute of the script or another element. */
-export const attribute = (from: Element, name: string): string =>
-  from.getAttribute(name) || from.getAttribute("data-" + name) || "";
+/** An attribute of a unit or a script, with or without `data-`, or a parameter in the script's address, since
+ *  tag managers and editors drop attributes. Loaders keep the address itself in `data-src`. */
+export const attribute = (from: Element, name: string): string => {
+  const own = (name: string) => from.getAttribute(name) || from.getAttribute("data-" + name) || "";
+  return own(name) || new URLSearchParams(own("src").split("?")[1]).get(name) || "";
+};
 
-const list = (from: Element, name: string): string[] =>
-  attribute(from, name)
-    .split(",")
-    .map((part) => part.trim())
-    .filter(Boolean);
-
-/** The first non-empty value of an attribute. */
-export const first = (sources: Element[], name: string): string | undefined =>
-  sources.map((from) => attribute(from, name)).filter(Boolean)[0];
+/** All values of an attribute, which are separated by commas; each once. */
+export const values = (sources: Element[], name: string): string[] => [
+  ...new Set(
+    sources.flatMap((from) =>
+      attribute(from, name)
+        .split(",")
+        .map((part) => part.trim())
+        .filter(Boolean),
+    ),
+  ),
+];
 
 /** One context for the whole page: lists are merged, single values come from the first source that has
- *  one. The server applies the limits. */
-export const page = (sources: Element[], shown: string[]) => {
-  const all = (name: string) => [...new Set(sources.flatMap((from) => list(from, name)))];
-  const one = (name: string) => first(sources, name);
+ *  one. What keeps units away is also read from `tags`, every script tag in the document. The server applies
+ *  the limits. */
+export const page = (sources: Element[], tags: Element[], shown: string[]) => {
+  const all = (name: string, from = sources) => values(from, name);
+  const one = (name: string): string | undefined => all(name)[0];
+  const guards = [...sources, ...tags];
   return {
     page: {
       // Query and fragment may identify a reader, so they are never sent.
       url: location.origin + location.pathname,
       entities: [
-        ...all("subject").map((name): Entity => ({ name, role: "subject" })),
+        ...all("subject", guards).map((name): Entity => ({ name, role: "subject" })),
         ...all("entities"),
       ],
       topics: all("topics"),
       language: one("language") || document.documentElement.lang,
       keywords: all("keywords"),
       region: one("page-region"),
-      commercial: one("commercial"),
+      // The strictest of `allow`, `house_only` and `none`, which is also their order.
+      commercial: all("commercial", guards).sort().pop(),
       // Facts that the page states about itself; the server knows the values.
       sentiment: one("sentiment"),
       verified: one("verified"),
-      sensitive: all("sensitive"),
+      sensitive: all("sensitive", guards),
       shown,
     },
     viewer: { region: one("viewer-region") },
@@ -53,5 +61,5 @@ export const page = (sources: Element[], shown: string[]) => {
 export const placement = (unit: Element, key: number) => ({
   name: attribute(unit, "placement") || "-",
   key: key + "",
-  styles: list(unit, "styles"),
+  styles: values([unit], "styles"),
 });

@@ -1,5 +1,10 @@
 /** Reads page context from standard metadata: Open Graph, JSON-LD and meta tags. Loaded only by pages
- *  that request it; unreadable metadata is ignored. */
+ *  that request it, and to print what happens if the address has `adjacent_debug`; unreadable metadata is ignored. */
+
+declare global {
+  /** Hash file name of the debug output; set by the build. */
+  const DEBUG: string;
+}
 
 import type { Entity, Page } from "./page";
 
@@ -40,7 +45,9 @@ const things = (): Thing[] =>
 
 /** Adds metadata to the page context: sections and tags are topics, `about` gives subjects, `mentions`
  *  mentions. Attribute values come first, so they have priority when limits apply. */
-export const read = (page: Page): void => {
+export const read = async (page: Page, isWanted?: string): Promise<void> => {
+  if (/\badjacent_debug/.test(location.search)) await import(DEBUG);
+  if (!isWanted) return;
   const objects = things();
   const of = (name: string) => objects.flatMap((thing) => texts(thing[name]));
   const tags = meta("article:tag").flatMap(split);

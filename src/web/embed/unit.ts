@@ -17,7 +17,7 @@ const link = (
   name: string,
   text?: string,
   url?: string,
-  more: object = { rel: "sponsored nofollow noopener" },
+  more?: object,
 ) =>
   text &&
   safe(url) &&
@@ -48,10 +48,13 @@ const command = (parent: Element, from: Command): void => {
   if (from.output) make(box, "samp", "out", from.output);
 };
 
-/** Renders the unit; undefined without a headline or a label, since nothing may be shown unlabelled. May
- *  throw on an invalid decision. */
-export const draw = (decision: Decision): HTMLElement | undefined => {
-  const { label, transparency: why } = decision;
+/** Light text, and so a dark page: a green channel of 130 or more, which contributes most to the lightness. */
+const LIGHT = /, (1[3-9]|2.)., /;
+
+/** Renders the unit for `host`; undefined without a headline or a label, since nothing may be shown unlabelled.
+ *  May throw on an invalid decision. */
+export const draw = (decision: Decision, host: Element): HTMLElement | undefined => {
+  const { label, transparency: why, rel } = decision;
   const creative = decision.creative!;
   if (!creative.headline || !label?.text) return;
   // The line style has only a label, a headline and one call to action.
@@ -66,24 +69,31 @@ export const draw = (decision: Decision): HTMLElement | undefined => {
   box.lang = creative.language!;
   box.dir = creative.direction!;
   box.ariaLabel = label.aria!;
+  // Pages that declare no colour scheme may be dark all the same.
+  const { color, colorScheme } = getComputedStyle(host);
+  if (colorScheme == "normal" && LIGHT.test(color)) (box as { style: unknown }).style = "--s:dark";
 
   const top = make(box, "p", "top");
-  top.lang = label.language!;
+  // Around a word that the country requires, texts are in the page's language.
+  top.lang = why?.language!;
   // Not the label and its line: without a part name, pages cannot restyle them in the shadow tree.
-  make(top, "b", "label", label.text).part = top.part = "";
-  top.append(" ", label.sponsor_line || "");
+  const word = make(top, "b", "label", label.text);
+  word.part = top.part = "";
+  word.lang = label.language!;
+  // A test's events are never counted.
+  top.append(decision.test ? " TEST " : " ", label.sponsor_line || "");
   picture(top, "logo", shown.logo);
   picture(box, "image", shown.image);
   line("proof", shown.proof?.text);
   line("kicker", shown.kicker);
   const head = make(box, "p", "head");
-  link(head, "title", creative.headline, creative.click_url) || head.append(creative.headline);
+  link(head, "title", creative.headline, creative.click_url, { rel }) || head.append(creative.headline);
   line("body", shown.body);
   if (commandText?.text) command(box, commandText);
   const go = make(box, "p", "go");
   creative.ctas
     ?.slice(0, shown.style ? 4 : 1)
-    .forEach((cta) => link(go, "cta", cta.text, cta.click_url));
+    .forEach((cta) => link(go, "cta", cta.text, cta.click_url, { rel }));
   const foot = make(box, "p", "foot");
   if (price?.text) make(foot, "span", "price", price.text + (price.note ? " · " + price.note : ""));
   link(foot, "why", why?.why_text, why?.why_url, { rel: "noopener", lang: why?.language });

@@ -16,5 +16,9 @@ export type Decision = Tolerant<Omit<api.RenderedUnit, "fill">> & { fill?: boole
 
 export interface Reply {
   request_id?: string;
+  warnings?: unknown[];
+  /** Of an error: its stable name, and what is wrong. */
+  code?: string;
+  detail?: unknown;
   decisions?: Record<string, Decision | undefined>;
 }

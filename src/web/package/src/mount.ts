@@ -55,7 +55,7 @@ export const mount = (element: HTMLElement, decision: Decision, options: MountOp
   const onVisibility = () => void setTimeout(() => update());
   try {
     // `draw` tolerates missing fields; in JSON, absent values may be null.
-    const box = draw(decision as unknown as Drawn);
+    const box = draw(decision as unknown as Drawn, element);
     if (box && decision.fill) {
       root = shadowRoot(element);
       root.replaceChildren(box);
