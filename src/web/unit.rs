@@ -73,7 +73,7 @@ fn link(address: &str) -> Option<&str> {
 }
 
 /// Frames in which a unit's label and call to action fit; in a smaller one neither the unit nor its impression
-/// is loaded. The same condition is in `styles/frame.css`.
+/// is loaded. Its opposite is in `styles/frame.css`.
 pub(crate) const FITS: &str =
     "(min-width: 240px) and (min-height: 240px), (min-width: 600px) and (min-height: 80px)";
 
