@@ -225,6 +225,5 @@ async fn a_lifetime_budget_without_a_goal_is_paced_evenly_over_the_dates_of_its_
     })
     .await;
 
-    println!("{shown} of 100 after 25.3 % of the time");
-    assert!((25..=86).contains(&shown), "{shown}");
+    assert!((25..=86).contains(&shown), "{shown} of 100 after 25.3 % of the time");
 }
