@@ -5,7 +5,7 @@ use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::{check, image};
 use crate::config::document::Document;
-use crate::config::files::open_regular;
+use crate::config::files::{is_hidden, open_regular};
 use crate::config::{Problem, document, load};
 use crate::domain::image::Source;
 use crate::domain::inventory::{ImageField, Inventory};
@@ -46,8 +46,8 @@ pub const WEIGHTS: (&str, &str) =
 /// The default label table, compiled in: file name and text.
 pub const LABELS: (&str, &str) = ("config/labels.toml", include_str!("../../config/labels.toml"));
 
-/// Reads a file, or every `.toml` file of a folder in the order of their names. Each result is a
-/// file's name and text.
+/// Reads a file, or every `.toml` file of a folder in the order of their names; a name that begins with a
+/// dot is of an editor or of a file system. Each result is a file's name and text.
 pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     let unreadable = |error: std::io::Error| {
         vec![Problem::of_file(&path.display().to_string(), format!("cannot be read: {error}"))]
@@ -59,7 +59,8 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
-        if file.extension().is_some_and(|extension| extension == "toml") {
+        let visible = !file.file_name().is_some_and(is_hidden);
+        if visible && file.extension().is_some_and(|extension| extension == "toml") {
             files.push(file);
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists::ListItem;
+use crate::domain::page_address::Prefix;
 use crate::domain::party::{Advertiser, Publisher};
 
 string_enum! {
@@ -103,8 +104,13 @@ pub(crate) fn set_site_part(
             resume(&mut site.status, paused);
         }
         SitePart::Path(prefix) => {
-            check_url_prefix(prefix).map_err(|reason| invalid("paused_paths", reason))?;
-            set_entry(&mut site.manual_pauses.paths, prefix, paused);
+            let meant =
+                check_url_prefix(prefix).map_err(|reason| invalid("paused_paths", reason))?;
+            let other = |path: &String| Prefix::parse(path).as_ref() != Ok(&meant);
+            site.manual_pauses.paths.retain(other);
+            if paused {
+                site.manual_pauses.paths.push(prefix.clone());
+            }
             if paused && site.manual_pauses.paths.len() > MAX_PAUSES {
                 let reason = format!(
                     "{MAX_PAUSES} paths are paused already: resume some, or pause a shorter prefix or \
@@ -113,7 +119,7 @@ pub(crate) fn set_site_part(
                 return Err(invalid("paused_paths", reason));
             }
             if !paused {
-                set_entry(&mut site.paused_paths, prefix, false);
+                site.paused_paths.retain(other);
             }
         }
         SitePart::Topic(topic) => {
@@ -265,6 +271,27 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_resumed_in_any_spelling_of_it() {
+        let example = files::example();
+        let path = |text: &str| SitePart::Path(text.into());
+        for (paused, resumed) in [
+            ("/über/", "/%C3%BCber/"),
+            ("https://news.example/war/", "https://NEWS.example:443/./war/"),
+        ] {
+            let mut inventory =
+                set_site_part(&example, "eu-tech-news", &path(paused), true).unwrap();
+            inventory.publishers[0].paused_paths = vec![resumed.to_owned()];
+            let again = set_site_part(&inventory, "eu-tech-news", &path(resumed), true).unwrap();
+            let site = |inventory: &Inventory| {
+                inventory.publishers.iter().find(|one| one.id.as_str() == "eu-tech-news").cloned()
+            };
+            assert_eq!(site(&again).unwrap().manual_pauses.paths, [resumed]);
+            let ended = set_site_part(&inventory, "eu-tech-news", &path(resumed), false).unwrap();
+            assert_eq!(site(&ended).unwrap().all_paused_paths().count(), 0);
+        }
+    }
+
+    #[test]
     fn a_publisher_has_a_bounded_number_of_pauses() {
         let mut inventory = files::example();
         let path = |number: usize| SitePart::Path(format!("/{number}/"));
@@ -286,6 +313,10 @@ mod tests {
         for part in [
             SitePart::Path("politics".into()),
             SitePart::Path("/a?b".into()),
+            SitePart::Path("/a/*".into()),
+            SitePart::Path("//a/".into()),
+            SitePart::Path("ftp://news.example/a".into()),
+            SitePart::Path("https://[news/a".into()),
             SitePart::Path(String::new()),
             SitePart::Topic("no-such-topic".parse().unwrap()),
         ] {

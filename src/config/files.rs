@@ -2,11 +2,18 @@
 
 use crate::config::document::Problem;
 use rustix::fs::OFlags;
+use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+/// Whether a file's name begins with a dot. Editors, version control and other file systems keep files of
+/// their own under such names: `.#x.toml`, `._x.toml`.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
 
 /// Opens a regular file, or a link to one, for reading. Everything else is an error at once: opening a
 /// pipe waits for its writer, opening a device can have effects, and reading either may never end.

@@ -100,6 +100,9 @@ pub(crate) fn file_settings(name: &str, text: &str) -> Result<Settings, Vec<Prob
     Ok(settings)
 }
 
+/// The most bytes of a character in UTF-8.
+const MAX_UTF8_BYTES: usize = 4;
+
 /// Deserializes settings, and checks the ranges of the values and the values against each other.
 fn validate(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
     let settings: Settings = document::read(document)?;
@@ -125,6 +128,16 @@ fn validate(document: &Document<'_>) -> Result<Settings, Vec<Problem>> {
             windows.impression_seconds, windows.click_seconds
         );
         add("windows.click_seconds", reason);
+    }
+    let request = &settings.request;
+    let names = request.topics + request.entities + request.keywords;
+    let needed = names * request.characters * MAX_UTF8_BYTES;
+    if request.body_bytes < needed {
+        let reason = format!(
+            "must be at least {needed}, for {names} names of {} characters (got {})",
+            request.characters, request.body_bytes
+        );
+        add("request.body_bytes", reason);
     }
     for (at, shape) in settings.creatives.commands.iter().enumerate() {
         if let Err(problem) = command::check_shape(shape) {

@@ -151,8 +151,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     for _ in 0..DEPTH {
         for index in level.clone() {
             let entries = std::fs::read_dir(&found[index]).into_iter().flatten().flatten();
-            let visible =
-                entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+            let visible = entries.filter(|entry| !files::is_hidden(&entry.file_name()));
             found.extend(visible.map(|entry| entry.path()).filter(|path| path.is_dir()));
         }
         level = level.end..found.len();
@@ -176,7 +175,9 @@ fn content(path: &Path) -> Option<blake3::Hash> {
     let included = |folder: &Path, file: &Path| {
         let extension =
             file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let is_toml = extension == "toml" && folder == path;
+        let is_toml = extension == "toml"
+            && folder == path
+            && !file.file_name().is_some_and(files::is_hidden);
         is_toml || extension == "jpeg" || extension.parse::<Format>().is_ok()
     };
     let mut files: Vec<PathBuf> = Vec::new();

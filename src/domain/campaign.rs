@@ -3,6 +3,7 @@
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::goal::Goals;
 use crate::domain::id::{AdvertiserId, CampaignId, CategoryId, FlightId};
+use crate::domain::local_time;
 use crate::domain::money::Micros;
 use crate::domain::targeting::Targeting;
 use garde::Validate;
@@ -73,12 +74,20 @@ pub struct Flight {
     pub(crate) campaign: CampaignId,
     /// Its priority tier.
     pub(crate) tier: Tier,
-    /// Start (inclusive), local time in the advertiser's time zone. Absent: immediately.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Start (inclusive), local time in the advertiser's time zone; a day means its start. Absent: immediately.
+    #[serde(
+        default,
+        deserialize_with = "local_time::first",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub(crate) starts: Option<jiff::civil::DateTime>,
-    /// End (exclusive), local time in the advertiser's time zone. Absent: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// End (exclusive), local time in the advertiser's time zone; a day includes the whole of it. Absent: never.
+    #[serde(
+        default,
+        deserialize_with = "local_time::end",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub(crate) ends: Option<jiff::civil::DateTime>,
     /// The pricing model.

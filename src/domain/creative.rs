@@ -4,6 +4,7 @@ use crate::domain::id::{CreativeId, CtaId, FlightId};
 use crate::domain::image::Source;
 use crate::domain::landing;
 use crate::domain::language::Language;
+use crate::domain::local_time;
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Style;
 use crate::domain::region::Region;
@@ -205,9 +206,11 @@ pub(crate) struct Proof {
     #[garde(length(chars, min = 1, max = 160))]
     pub(crate) source: String,
     /// The date the claim refers to.
+    #[serde(deserialize_with = "local_time::date")]
     #[schemars(with = "String")]
     pub(crate) as_of: jiff::civil::Date,
     /// Expiry: not shown from this time on.
+    #[serde(deserialize_with = "local_time::moment")]
     #[schemars(with = "String")]
     pub(crate) valid_until: jiff::Timestamp,
     /// Reader regions it applies to.
@@ -269,6 +272,7 @@ pub(crate) struct Price {
     #[garde(inner(length(chars, min = 1, max = 60)))]
     pub(crate) note: Option<String>,
     /// Expiry: not shown from this time on.
+    #[serde(deserialize_with = "local_time::moment")]
     #[schemars(with = "String")]
     pub(crate) valid_until: jiff::Timestamp,
 }

@@ -1,6 +1,7 @@
 //! Advertising disclosure labels: a reviewed table by region and language, configured, not coded.
 
 use crate::domain::language::Language;
+use crate::domain::local_time;
 use crate::domain::region::{Country, Region, Regions};
 use garde::Validate;
 use hashbrown::HashMap;
@@ -46,6 +47,7 @@ pub struct Label {
     #[garde(length(chars, min = 2, max = 60), contains("{sponsor}"))]
     pub(crate) sponsor_line: String,
     /// Date of the last legal review.
+    #[serde(deserialize_with = "local_time::date")]
     #[schemars(with = "String")]
     pub(crate) reviewed: jiff::civil::Date,
     /// Whether the rules of the region require this word or its language, also on pages in another

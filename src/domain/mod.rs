@@ -22,8 +22,11 @@ pub mod label;
 pub(crate) mod landing;
 pub(crate) mod language;
 pub(crate) mod lists;
+pub(crate) mod local_time;
 pub mod money;
 pub(crate) mod name_key;
+pub(crate) mod origin;
+pub(crate) mod page_address;
 pub(crate) mod page_facts;
 pub(crate) mod party;
 #[macro_use]

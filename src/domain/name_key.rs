@@ -1,5 +1,9 @@
 //! Normalisation of names: every spelling of a name maps to one canonical key.
 
+use deunicode::deunicode_char;
+use icu_properties::CodePointMapData;
+use icu_properties::props::Script;
+use unicase::UniCase;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
@@ -9,8 +13,9 @@ pub(crate) const MAX_CHARS: usize = 128;
 
 /// The canonical key of a name, or `None` if no letter or digit remains.
 ///
-/// Removes ™ ® ©; applies NFKC; strips leading `@`, `#`, `$`; lower-cases; removes diacritics from
-/// Latin, Greek and Cyrillic letters; replaces `&` with `and`; keeps `c++`, `c#`, `.net` and
+/// Removes ™ ® ©; applies NFKC; strips leading `@`, `#`, `$`; folds case (Unicode's full folding: `ß` is
+/// `ss`, a final `ς` is `σ`); removes diacritics from Latin, Greek and Cyrillic letters; replaces Latin
+/// letters that do not decompose (`ø`, `ł`, `đ`, `ı`, `æ`) by the letters of ASCII; replaces `&` with `and`; keeps `c++`, `c#`, `.net` and
 /// similar names distinct from `c` and `net`; removes apostrophes; replaces every other run of
 /// characters that are neither letters nor digits with one `-`. Other scripts keep their letters
 /// and marks. Idempotent.
@@ -52,7 +57,7 @@ fn pass(name: &str) -> Option<String> {
     let mut gap = false;
     for c in spelled.chars() {
         match c {
-            '\'' | '\u{2019}' | '\u{2018}' | '\u{02BC}' | '`' => {}
+            '\'' | '\u{2019}' | '\u{2018}' | '\u{02B9}'..='\u{02BF}' | '\u{2032}' | '`' => {}
             '&' => {
                 separate(&mut out, true);
                 out.push_str("and");
@@ -116,16 +121,17 @@ fn ascii_key<'r>(name: &str, buffer: &'r mut [u8; ASCII_BUFFER_BYTES]) -> Option
     std::str::from_utf8(&buffer[..end]).ok()
 }
 
-/// Applies NFKC and lower case and removes marks from Latin, Greek and Cyrillic letters, repeatedly
-/// until nothing changes: a lower-cased letter can decompose again.
+/// Applies NFKC and case folding, removes marks from Latin, Greek and Cyrillic letters and spells Latin
+/// letters in ASCII, repeatedly until nothing changes: a folded letter can decompose again.
 fn fold(name: &str) -> String {
     let mut text: String =
         name.chars().filter(|c| !matches!(c, '™' | '®' | '©' | '℠')).take(MAX_CHARS).collect();
     for _ in 0..4 {
-        let lower = text.nfkc().take(MAX_CHARS).flat_map(char::to_lowercase);
-        let lower: String = lower.take(MAX_CHARS).collect();
-        let mut bare = String::with_capacity(lower.len());
-        for c in lower.nfkc().take(MAX_CHARS) {
+        let composed: String = text.nfkc().take(MAX_CHARS).collect();
+        let folded = UniCase::unicode(composed).to_folded_case();
+        let folded: String = folded.chars().take(MAX_CHARS).collect();
+        let mut bare = String::with_capacity(folded.len());
+        for c in folded.nfkc().take(MAX_CHARS) {
             let mut base = c;
             if marked_script(c) {
                 let mut first = None;
@@ -135,8 +141,10 @@ fn fold(name: &str) -> String {
                 base = first.unwrap_or(c);
             }
             let after_marked = bare.chars().next_back().is_some_and(marked_script);
-            if !(is_combining_mark(base) && after_marked) {
-                bare.push(base);
+            match in_ascii(base) {
+                Some(letters) => bare.extend(letters.chars().map(|c| c.to_ascii_lowercase())),
+                None if is_combining_mark(base) && after_marked => {}
+                None => bare.push(base),
             }
         }
         if bare == text {
@@ -164,8 +172,18 @@ fn is_folded(text: &str) -> bool {
                     first.get_or_insert(part);
                 });
             }
-            !is_mark && first.is_none_or(|first| first == c) && c.to_lowercase().eq([c])
+            !is_mark && first.is_none_or(|first| first == c) && in_ascii(c).is_none()
         })
+        && UniCase::unicode(text).to_folded_case() == text
+}
+
+/// The letters of ASCII that a Latin letter outside of it is written with.
+fn in_ascii(c: char) -> Option<&'static str> {
+    let is_latin = || CodePointMapData::<Script>::new().get(c) == Script::Latin;
+    let letters =
+        (!c.is_ascii() && c.is_alphabetic() && is_latin()).then(|| deunicode_char(c))??;
+    let is_spelled = !letters.is_empty() && letters.bytes().all(|b| b.is_ascii_alphabetic());
+    is_spelled.then_some(letters)
 }
 
 fn marked_script(c: char) -> bool {
@@ -220,6 +238,36 @@ mod tests {
     }
 
     #[test]
+    fn letters_that_case_or_decomposition_do_not_join_have_one_key() {
+        for names in [
+            &["Fußball", "FUSSBALL", "FUẞBALL", "fussball"][..],
+            &["Diyarbakır", "DİYARBAKIR", "Diyarbakir", "DIYARBAKIR"],
+            &["İzmir", "izmir", "IZMIR", "i\u{307}zmir"],
+            &["Iğdır", "IĞDIR", "ığdır"],
+            &["Ελλάδας", "ΕΛΛΑΔΑΣ", "ΕΛΛΆΔΑΣ", "ελλαδασ"],
+            &["Οδυσσεύς", "ΟΔΥΣΣΕΥΣ"],
+            &["Łódź", "ŁÓDŹ", "Lodz"],
+            &["Ørsted", "ØRSTED", "Orsted"],
+            &["Đà Nẵng", "ĐÀ NẴNG", "Da Nang"],
+            &["Đorđe", "Dorde"],
+            &["Ħamrun", "Hamrun"],
+            &["Þingvellir", "ÞINGVELLIR", "Thingvellir"],
+            &["Ærø", "ÆRØ", "Aero"],
+            &["Œuvre", "Oeuvre"],
+            &["Hawaiʻi", "Hawai'i", "Hawaii"],
+            &["ﬃ", "FFI"],
+        ] {
+            let keys: Vec<_> = names.iter().map(|name| key(name)).collect();
+            assert!(keys.iter().all(|one| one.is_some() && *one == keys[0]), "{names:?}: {keys:?}");
+        }
+        for (one, other) in
+            [("Zürich", "Zuerich"), ("ґ", "г"), ("ə", "a"), ("Møre", "More or less")]
+        {
+            assert_ne!(key(one), key(other));
+        }
+    }
+
+    #[test]
     fn c_and_its_descendants_have_distinct_keys() {
         let keys = ["C", "C++", "C#", ".NET", "net"].map(|name| key(name).unwrap());
         assert_eq!(keys, ["c", "cplusplus", "csharp", "dotnet", "net"]);
@@ -266,7 +314,16 @@ mod tests {
         }
 
         #[test]
-        fn what_looks_folded_is_folded(name in "(\\PC|[ﷺﬃÅåéİıßſ\u{301}\u{64B}]){0,40}") {
+        fn letter_case_makes_no_difference(name in "[A-Za-zÀ-ɏΑ-ωά-ώА-яІіЇї &'-]{1,20}") {
+            // Upper case of `ŉ` and others is another word; folding is what Unicode compares with.
+            let (lower, upper) = (name.to_lowercase(), name.to_uppercase());
+            prop_assert_eq!(key(&lower), key(&UniCase::unicode(&lower).to_folded_case()));
+            prop_assert_eq!(key(&upper), key(&UniCase::unicode(&upper).to_folded_case()));
+            prop_assert_eq!(key(&name), key(&UniCase::unicode(&name).to_folded_case()));
+        }
+
+        #[test]
+        fn what_looks_folded_is_folded(name in "(\\PC|[ﷺﬃÅåéİıßſẞøŁđÐŋςΣǅᏸꭰ\u{301}\u{64B}]){0,40}") {
             let folded = fold(&name);
             for text in [name, folded] {
                 if is_folded(&text) && text.chars().all(|c| !"™®©℠".contains(c)) {

@@ -3,7 +3,9 @@
 use crate::domain::campaign::{PausedBy, ServingStatus};
 use crate::domain::id::{AdvertiserId, CategoryId, EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::image::Source;
+use crate::domain::local_time;
 use crate::domain::money::Currency;
+use crate::domain::origin;
 use crate::domain::region::{Country, Region};
 use crate::domain::zone::Zone;
 use garde::Validate;
@@ -55,12 +57,13 @@ pub(crate) struct Publisher {
     /// Name shown to the operator.
     #[garde(length(chars, min = 1, max = 60))]
     pub(crate) name: String,
-    /// Page origins that its events may be sent from, such as `https://news.example`. Empty: not checked.
-    #[serde(default)]
+    /// Page origins that its events may be sent from, such as `https://news.example`, `https://*.news.example`
+    /// for every host below it, or `capacitor://localhost` of an app. Empty: not checked.
+    #[serde(default, deserialize_with = "origin::deserialize")]
     #[garde(length(max = 50))]
     pub(crate) origins: Vec<String>,
-    /// Origins whose decisions are always test decisions.
-    #[serde(default)]
+    /// Origins whose decisions are always test decisions; written like `origins`.
+    #[serde(default, deserialize_with = "origin::deserialize")]
     #[garde(length(max = 50))]
     pub(crate) staging_origins: Vec<String>,
     /// Who may request decisions for its pages.
@@ -183,6 +186,7 @@ pub(crate) struct Blocks {
 #[garde(allow_unvalidated)]
 pub(crate) struct RevenueShare {
     /// First day, UTC.
+    #[serde(deserialize_with = "local_time::date")]
     #[schemars(with = "String")]
     pub(crate) from: jiff::civil::Date,
     /// Basis points: 7000 is 70 %.

@@ -12,6 +12,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::label::{LabelTable, Labels};
 use crate::domain::money::Micros;
 use crate::domain::name_key;
+use crate::domain::page_address::Prefix;
 use crate::domain::region::Regions;
 use crate::domain::taxonomy::Taxonomy;
 use crate::domain::weights::Weights;
@@ -244,6 +245,11 @@ fn publisher_row(compiled: &Compiled, doc: usize) -> PublisherRow {
         paused_topics: publisher
             .all_paused_topics()
             .filter_map(|id| compiled.taxonomy.of_id(id))
+            .collect(),
+        // What an earlier version stored and this one cannot read never matched a page.
+        paused_paths: publisher
+            .all_paused_paths()
+            .filter_map(|text| Prefix::parse(text).ok())
             .collect(),
         placements: publisher
             .placements

@@ -6,6 +6,7 @@ use crate::domain::event_kinds::EventKinds;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::Labels;
 use crate::domain::money::Micros;
+use crate::domain::page_address::Prefix;
 use crate::domain::party::{Style, SubjectConflict};
 use crate::domain::region::{Country, Regions};
 use crate::domain::taxonomy::{Taxonomy, TopicIx};
@@ -129,6 +130,7 @@ pub(crate) struct PublisherRow {
     /// Its subject conflict policy.
     pub(crate) conflict: SubjectConflict,
     pub(crate) paused_topics: Box<[TopicIx]>,
+    pub(crate) paused_paths: Box<[Prefix]>,
     /// Placements: id and styles, in document order.
     pub(crate) placements: Box<[(Box<str>, Vec<Style>)]>,
     /// Country assumed for readers whose country is unknown.

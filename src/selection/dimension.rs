@@ -228,10 +228,7 @@ impl Dimension for Language {
         numbers: &HashMap<Box<str>, u32>,
         query: &Query<'_>,
     ) -> impl Iterator<Item = u32> + Clone {
-        let number = |tag: &str| numbers.get(tag).copied();
-        let page = &query.page.language;
-        let broader = Some(page.primary()).filter(|primary| *primary != page.as_str());
-        number(page.as_str()).into_iter().chain(broader.and_then(number))
+        query.page.language.covering().filter_map(|tag| numbers.get(tag).copied())
     }
 
     fn fits(query: &Query<'_>, clause: &Resolved<language::Language>) -> bool {

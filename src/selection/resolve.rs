@@ -3,13 +3,16 @@
 use crate::domain::event_kinds::EventKinds;
 use crate::domain::language::Language;
 use crate::domain::name_key;
+use crate::domain::page_address::{PageAddress, Prefix};
 use crate::domain::party::Style;
 use crate::domain::region::{Country, Region};
 use crate::domain::targeting::{Fact, PageFacts};
 use crate::selection::compiled::PublisherRow;
+pub use crate::selection::entity_input::EntityInput;
+use crate::selection::entity_input::one_or_list;
 use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
 use crate::selection::snapshot::Snapshot;
-use serde::de::{MapAccess, Visitor};
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use smallvec::SmallVec;
 use std::fmt;
@@ -29,7 +32,11 @@ macro_rules! page_input {
             pub language: Option<String>,
             /// Topics.
             pub topics: Vec<String>,
+            /// Names of entities that it is about; each becomes an entity with the role of a subject.
+            #[serde(deserialize_with = "one_or_list", skip_serializing_if = "Vec::is_empty")]
+            pub subject: Vec<EntityInput>,
             /// Entities.
+            #[serde(deserialize_with = "one_or_list")]
             pub entities: Vec<EntityInput>,
             /// Keywords.
             pub keywords: Vec<String>,
@@ -64,6 +71,17 @@ macro_rules! page_input {
                     self.$fact = None;
                 })*
                 removed
+            }
+
+            /// Moves the subjects to the front of the entities. Returns the first entity that cannot be
+            /// read, and what it is.
+            pub(crate) fn merge_subjects(&mut self) -> Option<(usize, &'static str)> {
+                let subjects = self.subject.drain(..).map(EntityInput::into_subject);
+                self.entities.splice(0..0, subjects);
+                self.entities.iter().enumerate().find_map(|(at, entity)| match entity {
+                    EntityInput::Unreadable(what) => Some((at, *what)),
+                    _ => None,
+                })
             }
 
             fn facts(&self) -> PageFacts {
@@ -127,67 +145,6 @@ impl Visitor<'_> for FactVisitor {
     }
 }
 
-/// An entity of a page: a name, or a name with its role.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum EntityInput {
-    /// A name only: a mention.
-    Name(String),
-    /// A name with a role.
-    Named {
-        /// The name.
-        name: String,
-        /// The role on the page.
-        role: Role,
-    },
-}
-
-impl<'de> Deserialize<'de> for EntityInput {
-    /// Decides by the first token. A derived untagged implementation would buffer the whole value
-    /// and lose the names of unknown fields.
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<EntityInput, D::Error> {
-        source.deserialize_any(EntityVisitor)
-    }
-}
-
-struct EntityVisitor;
-
-impl<'de> Visitor<'de> for EntityVisitor {
-    type Value = EntityInput;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name, or an object with `name` and `role`")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<EntityInput, E> {
-        Ok(EntityInput::Name(name.to_owned()))
-    }
-
-    fn visit_string<E: de::Error>(self, name: String) -> Result<EntityInput, E> {
-        Ok(EntityInput::Name(name))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EntityInput, A::Error> {
-        #[derive(Deserialize)]
-        struct Named {
-            name: String,
-            #[serde(default)]
-            role: Role,
-        }
-        let Named { name, role } = Named::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(EntityInput::Named { name, role })
-    }
-}
-
-impl EntityInput {
-    pub(crate) fn parts(&self) -> (&str, Role) {
-        match self {
-            EntityInput::Name(name) => (name, Role::Mention),
-            EntityInput::Named { name, role } => (name, *role),
-        }
-    }
-}
-
 /// A requested slot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SlotInput {
@@ -235,7 +192,7 @@ pub fn page(
         });
     }
     let mut entities: SmallVec<[_; 8]> = SmallVec::new();
-    for (name, role) in input.entities.iter().map(EntityInput::parts) {
+    for (name, role) in input.entities.iter().filter_map(EntityInput::parts) {
         name_key::with_key(name, |key| {
             let Some(entity) = snapshot.entities.resolve(key, &topics, &snapshot.taxonomy) else {
                 unknown.push(key.into());
@@ -263,7 +220,7 @@ pub fn page(
             || topics.iter().any(|topic| {
                 row.paused_topics.iter().any(|outer| snapshot.taxonomy.covers(*outer, *topic))
             })
-            || input.url.as_deref().is_some_and(|url| paused(document.all_paused_paths(), url)),
+            || input.url.as_deref().is_some_and(|url| is_paused(&row.paused_paths, url)),
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
         language: language.unwrap_or_else(|| document.language.clone()),
         facts: input.facts(),
@@ -294,13 +251,12 @@ fn viewer(publisher: &PublisherRow, signals: RegionSignals) -> Viewer {
     }
 }
 
-/// Whether a URL, or its path, starts with a paused prefix.
-fn paused<'a>(mut prefixes: impl Iterator<Item = &'a str>, url: &str) -> bool {
-    let bare = url.split(['?', '#']).next().unwrap_or(url);
-    let path = bare
-        .split_once("://")
-        .map_or(bare, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
-    prefixes.any(|prefix| bare.starts_with(prefix) || path.starts_with(prefix))
+/// Whether an address is below a paused prefix. One that cannot be read may be below any.
+fn is_paused(prefixes: &[Prefix], url: &str) -> bool {
+    let read = || PageAddress::parse(url);
+    !prefixes.is_empty()
+        && !url.trim().is_empty()
+        && read().map_or(true, |page| prefixes.iter().any(|prefix| prefix.covers(&page)))
 }
 
 fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
@@ -315,22 +271,5 @@ fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
         key: input.key.as_deref().unwrap_or(&input.name).into(),
         placement: found.and_then(|at| u32::try_from(at).ok()),
         styles,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entity_is_parsed_from_a_name_or_an_object() {
-        let parse = serde_json::from_str::<EntityInput>;
-        assert_eq!(parse("\"a\"").unwrap(), EntityInput::Name("a".into()));
-        let named = |role| EntityInput::Named { name: "a".into(), role };
-        assert_eq!(parse("{\"name\":\"a\"}").unwrap(), named(Role::Mention));
-        assert_eq!(parse("{\"role\":\"subject\",\"name\":\"a\"}").unwrap(), named(Role::Subject));
-        for bad in ["1", "{}", "[]", "null", "{\"name\":\"a\",\"role\":\"hero\"}"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
     }
 }

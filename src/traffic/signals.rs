@@ -1,5 +1,7 @@
 //! The signals of one event request, which the [rules](crate::traffic::rules) evaluate.
 
+use crate::domain::origin;
+
 /// The raw headers of an event request, and what the server derived from it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Signals<'a> {
@@ -52,8 +54,11 @@ pub(crate) struct AllowedOrigins<'a> {
 
 impl AllowedOrigins<'_> {
     fn allows(&self, origin: &str) -> bool {
-        let listed = self.origins.iter().chain(self.staging_origins).map(String::as_str);
-        listed.chain(self.own).any(|known| known.eq_ignore_ascii_case(origin))
+        self.own.is_some_and(|own| own.eq_ignore_ascii_case(origin))
+            || origin::canonical(origin).is_some_and(|origin| {
+                origin::any_matches(self.origins, &origin)
+                    || origin::any_matches(self.staging_origins, &origin)
+            })
     }
 }
 
@@ -201,15 +206,33 @@ mod tests {
     fn an_origin_is_checked_when_the_publisher_lists_origins_and_the_request_has_one() {
         let origins = ["https://news.example".to_owned()];
         let staging = ["http://localhost:3000".to_owned()];
-        let own = Some("https://units.example");
+        let own = Some("https://Units.example");
         let listed = AllowedOrigins { origins: &origins, staging_origins: &staging, own };
         let open = AllowedOrigins { origins: &[], ..listed };
         let claim_from = |site: &AllowedOrigins<'_>, origin, referer| {
             Signals { origin, referer, ..READER }.claim(site, || true)
         };
         let foreign = "https://news.example.evil.example";
-        for good in ["https://news.example", "HTTPS://News.example", "http://localhost:3000"] {
+        for good in [
+            "https://news.example",
+            "HTTPS://News.example",
+            "https://news.example:443",
+            "http://localhost:3000",
+        ] {
             assert_eq!(claim_from(&listed, Some(good), None), None, "{good}");
+        }
+        let patterns =
+            ["https://*.news.example", "capacitor://localhost", "https://xn--bcher-kva.example"]
+                .map(str::to_owned);
+        let wildcard = AllowedOrigins { origins: &patterns, ..AllowedOrigins::default() };
+        for good in ["https://www.news.example", "capacitor://localhost", "https://bücher.example"]
+        {
+            assert_eq!(claim_from(&wildcard, Some(good), None), None, "{good}");
+        }
+        for bad in
+            ["https://news.example", "ionic://localhost", "https://*.news.example.evil.example"]
+        {
+            assert_eq!(claim_from(&wildcard, Some(bad), None), Some(WrongOrigin), "{bad}");
         }
         assert_eq!(claim_from(&listed, own, None), None);
         for bad in [foreign, "http://news.example", "https://news.example:8443", "", "x"] {

@@ -150,7 +150,7 @@ async fn errors_have_stable_codes() {
         (reference_with("/publisher", json!("unknown")), 404, "unknown_publisher"),
         (reference_with("/placements", json!([])), 422, "refused"),
         (reference_with("/page/topics", json!("rust")), 422, "refused"),
-        (reference_with("/page/keywords", json!(["x".repeat(20_000)])), 413, "too_large"),
+        (reference_with("/page/keywords", json!(["x".repeat(200_000)])), 413, "too_large"),
     ];
 
     for (page, status, code) in cases {

@@ -50,6 +50,7 @@ mod openapi_examples;
 mod openrtb_corpus;
 mod openrtb_requests;
 mod openrtb_validator;
+mod page_context;
 mod panics;
 mod privacy;
 mod provisional;

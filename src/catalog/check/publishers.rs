@@ -3,9 +3,10 @@
 use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
 use crate::domain::inventory::Inventory;
+use crate::domain::origin;
+use crate::domain::page_address::Prefix;
 use crate::domain::party::{DecisionAccess, Publisher};
 use std::collections::HashSet;
-use url::Url;
 
 pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
     for publisher in &inventory.publishers {
@@ -23,10 +24,11 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
             [("origins", &publisher.origins), ("staging_origins", &publisher.staging_origins)]
         {
             for (at, origin) in origins.iter().enumerate() {
-                let parsed = Url::parse(origin).map(|url| url.origin().ascii_serialization());
-                if parsed.as_ref() != Ok(origin) {
-                    let reason =
-                        format!("must be an origin such as https://news.example (got `{origin}`)");
+                if origin::canonical(origin).is_none() {
+                    let reason = format!(
+                        "must be an origin such as https://news.example, https://*.news.example or \
+                         capacitor://localhost (got `{origin}`)"
+                    );
                     findings.add(format_args!("{list}[{at}]"), reason);
                 }
             }
@@ -67,21 +69,25 @@ fn pauses(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {
     }
 }
 
-/// Checks that a prefix is a path, or a whole URL without query and fragment.
-pub(crate) fn check_url_prefix(prefix: &str) -> Result<(), String> {
-    let whole = prefix.starts_with("https://") || prefix.starts_with("http://");
-    if !whole && !prefix.starts_with('/') {
+/// The prefix that a text means: a path, or a whole URL without query and fragment.
+pub(crate) fn check_url_prefix(text: &str) -> Result<Prefix, String> {
+    if text.len() > 2_000 {
+        return Err(format!("must have at most 2000 bytes (got {})", text.len()));
+    }
+    if text.contains(['?', '#']) || text.contains(char::is_whitespace) {
+        return Err(format!("must not contain a query, a fragment or a space (got `{text}`)"));
+    }
+    if text.contains('*') {
         return Err(format!(
-            "must be a URL prefix such as /politics/ or https://news.example/x (got `{prefix}`)"
+            "must not contain `*`: a prefix covers all pages below it (got `{text}`)"
         ));
     }
-    if prefix.contains(['?', '#']) || prefix.contains(char::is_whitespace) {
-        return Err(format!("must not contain a query, a fragment or a space (got `{prefix}`)"));
+    match Prefix::parse(text) {
+        Ok(prefix) if !text.starts_with("//") => Ok(prefix),
+        _ => Err(format!(
+            "must be a URL prefix such as /politics/ or https://news.example/x (got `{text}`)"
+        )),
     }
-    if prefix.len() > 2_000 {
-        return Err(format!("must have at most 2000 bytes (got {})", prefix.len()));
-    }
-    Ok(())
 }
 
 fn blocks(publisher: &Publisher, index: &Index<'_>, findings: &mut Findings) {

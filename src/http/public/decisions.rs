@@ -7,6 +7,7 @@ use crate::delivery::reader::Reader;
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::{EventKind, NoFill};
 use crate::domain::event_kinds::EventKinds;
+use crate::domain::origin;
 use crate::domain::party::{DecisionAccess, Publisher};
 use crate::domain::region::Country;
 use crate::explain::Explain;
@@ -17,6 +18,7 @@ use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, Sn
 use crate::http::public::request;
 use crate::http::public::request::{DecisionRequest, Render};
 use crate::http::{AppState, blocking, body, caller};
+use crate::selection::page_warnings;
 use crate::selection::resolve::RegionSignals;
 use crate::traffic::signals;
 use crate::traffic::signals::{AllowedOrigins, Signals};
@@ -174,6 +176,12 @@ fn decide_request(
     let publisher = live.publisher(&request.publisher);
     let class = match publisher {
         Some(publisher) => {
+            let number = live.snapshot().publisher_by_id.get(&*request.publisher);
+            warnings.extend(
+                number
+                    .into_iter()
+                    .flat_map(|number| page_warnings::of(live.snapshot(), *number, &request.page)),
+            );
             let site = site(app, publisher);
             require_access(publisher, key, seen.signals.is_known_origin(&site))?;
             CallClass::of(app, publisher, &seen, trusted)
@@ -287,13 +295,18 @@ impl CallClass {
         // `GET /v1/unit` is loaded as the document of an iframe.
         let fetch_dest = seen.signals.fetch_dest.filter(|dest| *dest != "iframe");
         let signals = &Signals { fetch_dest, ..seen.signals };
-        let origin = signals.origin.or_else(|| signals.referer.and_then(signals::origin_of));
-        let is_staging = origin.is_some_and(|origin| {
-            publisher.staging_origins.iter().any(|staging| staging.eq_ignore_ascii_case(origin))
-        });
+        let named = signals.origin.or_else(|| signals.referer.and_then(signals::origin_of));
+        let canonical = named.and_then(origin::canonical);
+        let is_listed = |list: &[String]| {
+            canonical.as_deref().is_some_and(|origin| origin::any_matches(list, origin))
+        };
+        // An app has the origin `https://localhost`; a listed one is production.
+        let is_unlisted_loopback =
+            named.is_some_and(origin::is_loopback) && !is_listed(&publisher.origins);
         let site = site(app, publisher);
         CallClass {
-            test: is_staging || (!app.is_trial() && origin.is_some_and(is_loopback)),
+            test: is_listed(&publisher.staging_origins)
+                || (!app.is_trial() && is_unlisted_loopback),
             idle: signals.is_automated()
                 || signals.is_prefetch()
                 || signals.is_foreign_origin(&site),
@@ -301,15 +314,6 @@ impl CallClass {
             unrecognised: !publisher.origins.is_empty() && !signals.is_known_origin(&site),
         }
     }
-}
-
-fn is_loopback(origin: &str) -> bool {
-    url::Url::parse(origin).is_ok_and(|url| match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    })
 }
 
 fn respond(

@@ -1,5 +1,6 @@
 //! A publisher pauses or resumes its own pages.
 
+use crate::catalog::check::check_url_prefix;
 use crate::catalog::pause;
 use crate::catalog::pause::SitePart;
 use crate::config::keys::Role;
@@ -35,6 +36,10 @@ pub(crate) struct PublisherPauseRequest {
 pub(crate) struct PublisherPauseReply {
     /// Number of the change in the catalog's history.
     pub(crate) applied: u64,
+    /// The prefix as it is compared with the addresses of pages; `http` and `https`, hosts with and without
+    /// `www.`, and the letter case of its path are distinct.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
 }
 
 /// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
@@ -72,5 +77,9 @@ pub(crate) async fn own(
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
     let _pass = app.gates.pause(&identity, app.clock.now_ms()).await?;
     let done = publishing.edit(made, change.expected(), true, &change.by).await?;
-    Ok(json(&PublisherPauseReply { applied: done.head.number }))
+    let path = match &part {
+        SitePart::Path(path) => check_url_prefix(path).ok().map(|prefix| prefix.to_string()),
+        _ => None,
+    };
+    Ok(json(&PublisherPauseReply { applied: done.head.number, path }))
 }

@@ -84,7 +84,11 @@ pub(crate) struct PageDocument {
     /// Topics; at most 16.
     #[serde(default)]
     topics: Vec<String>,
-    /// Entities, each a name or a name with its role; at most 32.
+    /// Names of the entities that it is about; the same as `entities` with the role `subject`. One name
+    /// need not be in a list.
+    #[serde(default)]
+    subject: Vec<String>,
+    /// Entities, each a name or a name with its role; at most 32, with those of `subject`.
     #[serde(default)]
     entities: Vec<EntityDocument>,
     /// Keywords; at most 64.
@@ -218,6 +222,20 @@ pub(crate) fn apply_limits(
 ) -> Result<Vec<String>, ApiError> {
     let mut limiter = Limiter { strict: request.strict, warnings: Vec::new() };
     let page = &mut request.page;
+    if let Some((at, what)) = page.merge_subjects() {
+        let problem = format!(
+            "must be a name, or an object with `name` and `role` (got {what}): no commercial unit, because \
+             the page's subject cannot be read"
+        );
+        limiter.report(&format!("page.entities[{at}]"), problem)?;
+        if page.commercial == Commercial::Allow {
+            page.commercial = Commercial::HouseOnly;
+        }
+    }
+    if page.entities.len() > limits.entities {
+        // A subject keeps units off the page, so that it is not among those that are dropped.
+        page.entities.sort_by_key(|one| one.parts().is_some_and(|(_, role)| role == Role::Mention));
+    }
     limiter.truncate_list("page.topics", &mut page.topics, limits.topics)?;
     limiter.truncate_list("page.entities", &mut page.entities, limits.entities)?;
     limiter.truncate_list("page.keywords", &mut page.keywords, limits.keywords)?;
@@ -226,9 +244,7 @@ pub(crate) fn apply_limits(
     limiter.truncate_list("placements", &mut request.placements, limits.placements)?;
     limiter.truncate_names("page.topics", page.topics.iter_mut(), limits.characters)?;
     limiter.truncate_names("page.keywords", page.keywords.iter_mut(), limits.characters)?;
-    let entity_names = page.entities.iter_mut().map(|entity| match entity {
-        EntityInput::Name(name) | EntityInput::Named { name, .. } => name,
-    });
+    let entity_names = page.entities.iter_mut().filter_map(EntityInput::name_mut);
     limiter.truncate_names("page.entities", entity_names, limits.characters)?;
     for (fact, problem) in page.remove_invalid_facts() {
         limiter.report(&format!("page.{fact}"), problem)?;

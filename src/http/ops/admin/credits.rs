@@ -1,6 +1,7 @@
 //! Credits for invalid traffic, and refunds.
 
 use crate::domain::event::EventKind;
+use crate::domain::local_time;
 use crate::domain::money::Micros;
 use crate::http::AppState;
 use crate::http::change::Change;
@@ -118,7 +119,7 @@ pub(crate) async fn refund(
         )
     })?;
     let request: RefundRequest = change.json()?;
-    let day = request.day.parse::<jiff::civil::Date>().map_err(|_| {
+    let day = local_time::day(&request.day).map_err(|_| {
         ApiError::invalid_field(
             "day",
             format!("`{}` is not a date (expected a form such as 2026-11-25)", request.day),

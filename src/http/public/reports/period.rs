@@ -1,5 +1,6 @@
 //! The period of a report, parsed from its `from` and `to` parameters.
 
+use crate::domain::local_time;
 use crate::domain::zone::Zone;
 use crate::http::problem::ApiError;
 use jiff::civil::Date;
@@ -36,7 +37,7 @@ impl Period {
         now: Timestamp,
     ) -> Result<Period, ApiError> {
         let date = |field: &str, text: &str| {
-            text.parse::<Date>().map_err(|_| {
+            local_time::day(text).map_err(|_| {
                 ApiError::invalid_field(
                     field,
                     format!("`{text}` is not a date (expected a form such as 2026-11-25)"),
