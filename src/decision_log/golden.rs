@@ -92,6 +92,7 @@ fn page(at: usize) -> Page {
         region: [None, "DE".parse().ok(), "eu".parse().ok(), None][at].clone(),
         language: ["en", "de-AT"][at % 2].parse().unwrap(),
         facts: PageFacts::default(),
+        custom: smallvec![],
         commercial: COMMERCIAL[at % 3],
         sensitive: at == 1,
         paused: at == 2,

@@ -20,6 +20,7 @@ mod segments;
 mod stored;
 mod v1;
 mod v2;
+mod v3;
 pub(crate) mod writer;
 
 pub(crate) use line::{DecisionLine, SlotLine, WorldLine};

@@ -331,6 +331,7 @@ impl TryFrom<Page<'_>> for page::Page {
             region: stored.region.map(parse).transpose()?,
             language: parse(stored.language)?,
             facts: PageFacts::default(),
+            custom: SmallVec::new(),
             commercial: Coded::from_code(stored.commercial)?,
             sensitive: stored.sensitive,
             paused: stored.paused,

@@ -105,6 +105,8 @@ ids! {
     TopicId;
     /// A company, product, person or institution that a page can be about.
     EntityId;
+    /// A custom context key.
+    ContextKeyId;
     /// An advertiser category, for category allow and block lists.
     CategoryId;
 }

@@ -1,6 +1,7 @@
 //! The inventory document: everything that can be served and every site it can be served on.
 
 use crate::domain::campaign::{Campaign, Flight};
+use crate::domain::context_key::ContextKey;
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::image::{Address, Source};
@@ -20,6 +21,9 @@ pub struct Inventory {
     pub(crate) entities: Vec<EntityDoc>,
     /// Custom country groups, in addition to the built-in ones.
     pub(crate) regions: Vec<RegionGroup>,
+    /// Custom context keys that pages state and flights target.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) context_keys: Vec<ContextKey>,
     /// Advertiser categories.
     pub(crate) categories: Vec<Category>,
     /// Advertisers.
@@ -41,6 +45,7 @@ impl Inventory {
         self.topics.sort_by(|a, b| a.id.cmp(&b.id));
         self.entities.sort_by(|a, b| a.id.cmp(&b.id));
         self.regions.sort_by(|a, b| a.id.cmp(&b.id));
+        self.context_keys.sort_by(|a, b| a.id.cmp(&b.id));
         self.categories.sort_by(|a, b| a.id.cmp(&b.id));
         self.advertisers.sort_by(|a, b| a.id.cmp(&b.id));
         self.campaigns.sort_by(|a, b| a.id.cmp(&b.id));

@@ -1,6 +1,7 @@
-//! The nine lists of an inventory and their names, as files, URLs and findings use them.
+//! The ten lists of an inventory and their names, as files, URLs and findings use them.
 
 use crate::domain::campaign::{Campaign, Flight};
+use crate::domain::context_key::ContextKey;
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::inventory::Inventory;
@@ -52,7 +53,7 @@ pub(crate) fn are_sorted(inventory: &Inventory) -> bool {
 macro_rules! lists {
     ($($list:ident: $type:ident, $limits:expr;)*) => {
         /// The names of the lists; a list comes before the lists that refer to it.
-        pub(crate) const LISTS: [&str; 9] = [$(stringify!($list)),*];
+        pub(crate) const LISTS: [&str; 10] = [$(stringify!($list)),*];
 
         /// Visits the list called `name`; `None` if there is no such list.
         pub(crate) fn visit_named<V: ListVisitor>(name: &str, visitor: &mut V) -> Option<V::Out> {
@@ -90,6 +91,7 @@ lists! {
     topics: TopicDoc, |_| Vec::new();
     entities: EntityDoc, |_| Vec::new();
     regions: RegionGroup, |_| Vec::new();
+    context_keys: ContextKey, declared;
     categories: Category, declared;
     advertisers: Advertiser, declared;
     campaigns: Campaign, declared;

@@ -8,6 +8,7 @@ pub mod attribution;
 pub(crate) mod boxed_or_default;
 pub mod campaign;
 pub(crate) mod command;
+pub(crate) mod context_key;
 pub(crate) mod creative;
 pub(crate) mod entity;
 pub mod event;

@@ -2,11 +2,12 @@
 //! checks, the compiled flight, the index, the filters, the explanations and the API follow.
 
 use crate::domain::boxed_or_default::{BoxedOrDefault, StaticDefault};
-use crate::domain::id::{EntityId, PlacementId, PublisherId, TopicId};
+use crate::domain::id::{ContextKeyId, EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::language::Language;
 use crate::domain::region::Region;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::str::FromStr;
@@ -101,6 +102,14 @@ impl<T: PartialEq + 'static> StaticDefault for Clause<T> {
     const DEFAULT: &'static Self = &Clause { any: Vec::new(), none: Vec::new() };
 }
 
+/// What a flight targets of each context key; all keys must match.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomTargeting(pub(crate) BTreeMap<ContextKeyId, Clause<String>>);
+
+impl StaticDefault for CustomTargeting {
+    const DEFAULT: &'static Self = &CustomTargeting(BTreeMap::new());
+}
+
 /// A value of a closed list that a page states about itself.
 pub(crate) trait Fact: Copy + Ord + Hash + Display + FromStr + Serialize + 'static {
     /// Every value.
@@ -159,6 +168,9 @@ macro_rules! documents {
             // Left out while empty, so that inventories without it keep their content hash.
             $($(#[doc = $about])* #[serde(skip_serializing_if = "BoxedOrDefault::is_default")]
             pub $fact: BoxedOrDefault<Clause<$fact_value>>,)*
+            /// By context key of the inventory: what the page states for it under `custom`.
+            #[serde(skip_serializing_if = "BoxedOrDefault::is_default")]
+            pub(crate) custom: BoxedOrDefault<CustomTargeting>,
         }
 
         /// What a page states about itself; it need not state anything.

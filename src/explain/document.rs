@@ -12,6 +12,7 @@ use crate::selection::snapshot::Snapshot;
 use crate::selection::trace::SlotTrace;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Explanation of one decision call.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -71,6 +72,9 @@ pub(crate) struct PageView {
     /// What the page states about itself.
     #[serde(flatten)]
     pub(crate) facts: PageFacts,
+    /// What it states for custom context keys, as far as the inventory lists it or a flight targets it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) custom: BTreeMap<String, Vec<String>>,
     /// Commercial setting: `allow`, `house_only` or `none`.
     pub(crate) commercial: String,
     /// Whether the page is sensitive.
@@ -295,6 +299,7 @@ pub(crate) fn explanation(replay: &Replay) -> Explanation {
             region: line.page.region.as_ref().map(ToString::to_string),
             language: line.page.language.to_string(),
             facts: line.page.facts,
+            custom: snapshot.context_keys.names(&line.page.custom),
             commercial: line.page.commercial.to_string(),
             sensitive: line.page.sensitive,
             viewer: ViewerView {

@@ -4,6 +4,7 @@
 //! omitted; compiling never panics on one.
 
 use crate::domain::campaign::Flight;
+use crate::domain::context_key::ContextKeys;
 use crate::domain::creative::CreativeState;
 use crate::domain::entity::Entities;
 use crate::domain::event::{EventKind, Pricing};
@@ -80,6 +81,10 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         entities,
         regions,
         keywords,
+        context_keys: ContextKeys::build(
+            &inventory.context_keys,
+            inventory.flights.iter().map(|flight| &*flight.targeting.custom),
+        ),
         flights: Vec::new(),
         creatives: Vec::new(),
         publishers: Vec::new(),

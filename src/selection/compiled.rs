@@ -1,5 +1,6 @@
 //! The compiled inventory with its weights and labels, identified by hashes.
 
+use crate::domain::context_key::ContextKeys;
 use crate::domain::entity::{Entities, EntityIx};
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::event_kinds::EventKinds;
@@ -37,6 +38,8 @@ pub struct Compiled {
     pub labels: Labels,
     /// Indices of the keywords that any flight targets.
     pub(crate) keywords: HashMap<Box<str>, u32>,
+    /// Custom context keys and the numbers of their values.
+    pub(crate) context_keys: ContextKeys,
     /// The flights, in rank order.
     pub flights: Vec<FlightRow>,
     /// The creatives, in id order.

@@ -9,6 +9,7 @@ use crate::domain::targeting::{Clause, Fact, Targeting};
 use crate::domain::taxonomy::TopicIx;
 use crate::domain::{language, name_key, region};
 use crate::selection::compiled::Compiled;
+use crate::selection::custom_targets;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::query::Query;
 use crate::selection::targets::{Resolved, Targets};
@@ -377,7 +378,10 @@ macro_rules! every_dimension {
         impl Targets {
             /// Compiles a flight's targeting. Values that do not exist are left out.
             pub(crate) fn compile(compiled: &Compiled, targeting: &Targeting) -> Targets {
-                Targets { $($($field: resolved::<$reason>(compiled, &targeting.$field),)*)* }
+                Targets {
+                    $($($field: resolved::<$reason>(compiled, &targeting.$field),)*)*
+                    custom: custom_targets::clauses(compiled, &targeting.custom),
+                }
             }
 
             /// Whether the page fits the dimension that filters with this reason; true for reasons that
@@ -385,6 +389,7 @@ macro_rules! every_dimension {
             pub(crate) fn fits(&self, query: &Query<'_>, reason: FilterReason) -> bool {
                 match reason {
                     $($(FilterReason::$reason => $reason::fits(query, &self.$field),)*)*
+                    FilterReason::Custom => custom_targets::fit(&self.custom, query),
                     _ => true,
                 }
             }

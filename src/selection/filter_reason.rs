@@ -37,6 +37,8 @@ macro_rules! filter_reasons {
                 /// Does not target this publisher.
                 Publisher = "publisher",
                 $(#[doc = $sentence] $reason = $text,)*
+                /// Does not target what the page states for a custom context key.
+                Custom = "custom",
                 /// The page is about the advertiser or a competitor.
                 Conflict = "subject_conflict",
                 /// The advertiser or a competitor is already on the page.
@@ -88,7 +90,7 @@ targeting_dimensions!(wording_of_dimensions);
 impl FilterReason {
     /// Whether it is a targeting dimension.
     pub const fn is_targeting(self) -> bool {
-        of_dimension(self).is_some()
+        of_dimension(self).is_some() || matches!(self, FilterReason::Custom)
     }
 
     /// The reason as a sentence about the flight, for explain.
@@ -122,6 +124,10 @@ impl FilterReason {
             FilterReason::Category => (
                 "its category is not allowed on this site or in this country",
                 "the publisher and the country must allow the advertiser's category",
+            ),
+            FilterReason::Custom => (
+                "it does not target what the page states for a custom context key, or states nothing",
+                "the flight's `custom` must include what the page states for each key that it targets",
             ),
             FilterReason::Conflict => (
                 "the page is about the advertiser or a competitor of it",

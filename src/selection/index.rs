@@ -11,6 +11,7 @@ use crate::selection::bitmap;
 use crate::selection::bitmap::{Block, Pool, Row};
 use crate::selection::brand_group::BrandGroups;
 use crate::selection::compiled::{Compiled, FlightRow, style_bit};
+use crate::selection::custom_rows::CustomRows;
 use crate::selection::dimension;
 use crate::selection::dimension::{Dimension, LAST_RANK};
 use crate::selection::fixed::Q32;
@@ -66,12 +67,14 @@ macro_rules! rows_of_every_dimension {
         /// The rows of every targeting dimension.
         struct Dimensions {
             $($($field: ValueRows<dimension::$reason>,)*)*
+            custom: CustomRows,
         }
 
         impl Dimensions {
             fn build(pool: &mut Pool, compiled: &Compiled) -> Dimensions {
                 Dimensions {
                     $($($field: ValueRows::build(pool, compiled, |flight| &flight.targets.$field),)*)*
+                    custom: CustomRows::build(pool, compiled),
                 }
             }
 
@@ -81,6 +84,7 @@ macro_rules! rows_of_every_dimension {
                         self.$field.plan(query, plan);
                     })*)*
                 }
+                self.custom.plan(query, plan);
             }
         }
     };

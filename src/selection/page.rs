@@ -87,6 +87,9 @@ pub struct Page {
     pub language: Language,
     /// What it states about itself.
     pub(crate) facts: PageFacts,
+    /// Numbers of what it states for custom context keys, in ascending order; values that no rule asks about
+    /// are omitted.
+    pub(crate) custom: SmallVec<[u32; 4]>,
     /// Which units it allows.
     pub commercial: Commercial,
     /// Whether it declared itself sensitive or one of its topics is.

@@ -30,6 +30,7 @@ pub(crate) fn of(snapshot: &Snapshot, publisher: u32, page: &PageInput) -> Vec<S
             ));
         }
     }
+    warnings.extend(page.custom.warnings(&snapshot.context_keys));
     warnings
 }
 

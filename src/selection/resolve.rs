@@ -8,6 +8,7 @@ use crate::domain::party::Style;
 use crate::domain::region::{Country, Region};
 use crate::domain::targeting::{Fact, PageFacts};
 use crate::selection::compiled::PublisherRow;
+use crate::selection::custom_input::CustomInput;
 pub use crate::selection::entity_input::EntityInput;
 use crate::selection::entity_input::one_or_list;
 use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
@@ -43,6 +44,9 @@ macro_rules! page_input {
             /// The region it is about.
             pub region: Option<String>,
             $($(#[$about])* pub $fact: Option<FactInput>,)*
+            /// What it states for the operator's context keys.
+            #[serde(skip_serializing_if = "CustomInput::is_empty")]
+            pub custom: CustomInput,
             /// Which units it allows.
             pub commercial: Commercial,
             /// Reasons why it is sensitive; any entry makes it sensitive.
@@ -224,6 +228,7 @@ pub fn page(
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
         language: language.unwrap_or_else(|| document.language.clone()),
         facts: input.facts(),
+        custom: input.custom.numbers(&snapshot.context_keys),
         commercial: input.commercial,
         shown: input
             .shown

@@ -34,6 +34,15 @@ impl<T: PartialEq> Resolved<T> {
     }
 }
 
+/// What a flight targets of one context key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CustomClause {
+    /// The key's position among all that flights target.
+    pub(crate) key: u32,
+    /// Numbers of values.
+    pub(crate) values: Resolved<u32>,
+}
+
 macro_rules! compiled_targeting {
     ($({$(
         $(#[$doc:meta])* $field:ident: $stated:ty => $value:ty, $reason:ident $(= $text:literal)?,
@@ -43,6 +52,8 @@ macro_rules! compiled_targeting {
         #[derive(Clone, Debug, Default)]
         pub(crate) struct Targets {
             $($($(#[$doc])* pub $field: BoxedOrDefault<Resolved<$value>>,)*)*
+            /// One clause per custom context key that it targets.
+            pub(crate) custom: Box<[CustomClause]>,
         }
     };
 }

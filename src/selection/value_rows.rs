@@ -125,7 +125,8 @@ impl<D: Dimension> ValueRows<D> {
     }
 }
 
-fn included_row(pool: &mut Pool, wildcard: &[Block], places: Vec<u32>) -> Option<Row> {
+/// The row of a value: the flights that include it; if dense, also the wildcards.
+pub(super) fn included_row(pool: &mut Pool, wildcard: &[Block], places: Vec<u32>) -> Option<Row> {
     if places.is_empty() || pool.is_sparse(places.len()) {
         return pool.row(places);
     }

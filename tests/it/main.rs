@@ -14,6 +14,7 @@ mod connections;
 mod console;
 mod crash;
 mod credits;
+mod custom_context;
 mod dashboards;
 mod decision_requests;
 mod decisions;

@@ -32,7 +32,7 @@ fn world(flights: usize, seed: u64) -> World {
 static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
     [(300, 0), (700, 1), (1100, 2), (1500, 3)]
         .map(|(flights, seed)| {
-            let mut inventory = synth::inventory(flights, seed);
+            let mut inventory = with_context_keys(&synth::inventory(flights, seed));
             target_facts(&mut inventory);
             World::new(
                 Arc::new(compile(inventory, &Weights::default(), &labels())),
@@ -41,6 +41,15 @@ static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
         })
         .into()
 });
+
+fn with_context_keys(inventory: &Inventory) -> Inventory {
+    let mut document = serde_json::to_value(inventory).unwrap();
+    document["context_keys"] = json!([
+        { "id": "paywall", "values": ["free", "metered", "premium"] },
+        { "id": "series", "max_characters": 20 },
+    ]);
+    serde_json::from_value(document).unwrap()
+}
 
 /// Lets every third flight target a value of each page fact, and every fourth exclude one.
 fn target_facts(inventory: &mut Inventory) {
@@ -57,6 +66,14 @@ fn target_facts(inventory: &mut Inventory) {
             };
             targeting[fact.name] = json!({ "any": list(3), "none": list(4) });
         }
+        targeting["custom"] = match number % 7 {
+            0 => json!({ "paywall": { "any": ["free", "Metered"] } }),
+            1 => json!({ "paywall": { "none": ["free"] }, "series": { "any": ["über 1", "a"] } }),
+            2 => {
+                json!({ "series": { "any": ["a"], "none": ["b"] }, "paywall": { "any": ["free"] } })
+            }
+            _ => json!({}),
+        };
         flight.targeting = serde_json::from_value(targeting).unwrap();
     }
 }
@@ -78,6 +95,8 @@ prop_compose! {
         shown in prop::collection::vec(0usize..300, 0..2),
         publisher in 0u32..2,
         facts in prop::collection::vec(prop::option::of(0usize..6), PageFacts::all().len()),
+        paywall in prop::sample::subsequence(vec!["FREE", "metered", "premium", "x"], 0..3),
+        series in prop::sample::subsequence(vec!["UBER 1", "a", "b", "c"], 0..3),
     ) -> (PageInput, &'static str, u32) {
         let role = |subject| if subject { adjacent::selection::page::Role::Subject } else { adjacent::selection::page::Role::Mention };
         let mut page = PageInput {
@@ -89,6 +108,7 @@ prop_compose! {
             sensitive: if sensitive { vec!["accident".into()] } else { Vec::new() },
             commercial: if house_only { Commercial::HouseOnly } else { Commercial::Allow },
             shown: shown.iter().map(|n| format!("creative-{n}")).collect(),
+            custom: serde_json::from_value(json!({ "paywall": paywall, "series": series })).unwrap(),
             ..PageInput::default()
         };
         for (fact, stated) in PageFacts::all().iter().zip(facts) {

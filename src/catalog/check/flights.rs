@@ -1,7 +1,7 @@
 //! Checks flights: dates, prices, goals and targeting.
 
-use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
+use crate::catalog::check::{Findings, context_keys};
 use crate::domain::campaign::Flight;
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::id::{EntityId, PlacementId, PublisherId, TopicId};
@@ -30,6 +30,7 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
         }
         price(flight, findings);
         targeting(index, flight, findings);
+        context_keys::targeting(index, flight, findings);
     }
 }
 

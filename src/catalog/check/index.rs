@@ -37,6 +37,7 @@ pub(super) struct Index<'a> {
     pub(crate) topics: IdIndex<'a, crate::domain::taxonomy::TopicDoc>,
     pub(crate) entities: IdIndex<'a, crate::domain::entity::EntityDoc>,
     pub(crate) categories: IdIndex<'a, crate::domain::party::Category>,
+    pub(crate) context_keys: IdIndex<'a, crate::domain::context_key::ContextKey>,
     pub(crate) advertisers: IdIndex<'a, Advertiser>,
     pub(crate) campaigns: IdIndex<'a, Campaign>,
     pub(crate) flights: IdIndex<'a, Flight>,
@@ -55,6 +56,9 @@ impl<'a> Index<'a> {
         Index {
             topics: IdIndex::new("topic", &inventory.topics, |one| one.id.as_str()),
             entities: IdIndex::new("entity", &inventory.entities, |one| one.id.as_str()),
+            context_keys: IdIndex::new("context key", &inventory.context_keys, |one| {
+                one.id.as_str()
+            }),
             categories: IdIndex::new("category", &inventory.categories, |one| one.id.as_str()),
             advertisers: IdIndex::new("advertiser", &inventory.advertisers, |one| one.id.as_str()),
             campaigns: IdIndex::new("campaign", &inventory.campaigns, |one| one.id.as_str()),

@@ -2,6 +2,7 @@
 
 mod advertisers;
 mod campaigns;
+mod context_keys;
 mod creatives;
 mod flights;
 mod images;
@@ -146,6 +147,7 @@ pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Findings::new();
     let index = Index::of(inventory);
     names::check(inventory, &mut findings);
+    context_keys::check(inventory, &mut findings);
     advertisers::check(inventory, &index, &mut findings);
     campaigns::check(inventory, &index, &mut findings);
     publishers::check(inventory, &index, &mut findings);

@@ -1,6 +1,7 @@
 //! Schemas of a document of any list of the inventory, in requests and in responses.
 
 use crate::domain::campaign::{Campaign, Flight};
+use crate::domain::context_key::ContextKey;
 use crate::domain::creative::Creative;
 use crate::domain::entity::EntityDoc;
 use crate::domain::party::{Advertiser, Category, Publisher};
@@ -15,6 +16,7 @@ pub(super) fn input(schemas: &mut Schemas) -> Value {
         schemas.input::<TopicDoc>(),
         schemas.input::<EntityDoc>(),
         schemas.input::<RegionGroup>(),
+        schemas.input::<ContextKey>(),
         schemas.input::<Category>(),
         schemas.input::<Advertiser>(),
         schemas.input::<Campaign>(),
@@ -30,6 +32,7 @@ pub(super) fn output(schemas: &mut Schemas) -> Value {
         schemas.output::<TopicDoc>(),
         schemas.output::<EntityDoc>(),
         schemas.output::<RegionGroup>(),
+        schemas.output::<ContextKey>(),
         schemas.output::<Category>(),
         schemas.output::<Advertiser>(),
         schemas.output::<Campaign>(),

@@ -3,11 +3,13 @@
 use crate::config::settings::RequestLimits;
 use crate::domain::party::Style;
 use crate::domain::targeting::PageFacts;
+use crate::http::body::is_personal;
 use crate::http::problem::ApiError;
 use crate::selection::page::{Commercial, Role};
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A decision request; one per page view.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -99,6 +101,9 @@ pub(crate) struct PageDocument {
     region: Option<String>,
     #[serde(flatten)]
     facts: PageFacts,
+    /// What it states for the operator's context keys, by key: a value or a list of at most 8.
+    #[serde(default)]
+    custom: BTreeMap<String, CustomDocument>,
     /// Which commercial content the page allows.
     #[serde(default)]
     commercial: Commercial,
@@ -108,6 +113,17 @@ pub(crate) struct PageDocument {
     /// Ids of creatives that this page view already shows.
     #[serde(default)]
     shown: Vec<String>,
+}
+
+/// What a page states for a context key.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "JSON Schema of `CustomInput`")]
+#[serde(untagged)]
+pub(crate) enum CustomDocument {
+    /// A value.
+    One(String),
+    /// Several values.
+    Several(Vec<String>),
 }
 
 /// An entity on the page.
@@ -193,8 +209,11 @@ pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), 
             }
             "test" => request.test = boolean("test", &value)?,
             "strict" => request.strict = boolean("strict", &value)?,
+            other if other.strip_prefix("custom.").is_some_and(|key| !is_personal(key)) => {
+                page.custom.state(&other["custom.".len()..], value);
+            }
             other if page.state(other, &value) => {}
-            other if crate::http::body::is_personal(other) => {
+            other if is_personal(other.strip_prefix("custom.").unwrap_or(other)) => {
                 return Err(ApiError::personal_data(other.to_owned()));
             }
             other => ignored.push(other.to_owned()),

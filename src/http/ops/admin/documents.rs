@@ -1,5 +1,5 @@
 //! Individual documents of the inventory: advertisers, campaigns, flights, creatives, publishers, and
-//! the vocabularies (topics, entities, regions, categories).
+//! the vocabularies (topics, entities, regions, context keys, categories).
 
 use crate::catalog::edit;
 use crate::domain::creative::CreativeState;
@@ -26,12 +26,15 @@ fn list_of(world: &Worlds, list: &str) -> Result<(Vec<Value>, String), ApiError>
         ApiError::not_found("not_found", detail)
     };
     let mut inventory = serde_json::to_value(&snapshot.inventory).map_err(ApiError::internal)?;
-    let documents =
-        inventory.get_mut(list).filter(|_| LISTS.contains(&list)).ok_or_else(unknown)?;
-    match documents.take() {
-        Value::Array(documents) => Ok((documents, snapshot.inventory_hash.clone())),
-        _ => Err(unknown()),
+    if !LISTS.contains(&list) {
+        return Err(unknown());
     }
+    let documents = match inventory.get_mut(list).map(Value::take) {
+        Some(Value::Array(documents)) => documents,
+        // A list that is left out while it is empty.
+        _ => Vec::new(),
+    };
+    Ok((documents, snapshot.inventory_hash.clone()))
 }
 
 /// `GET /v1/admin/{list}`.
