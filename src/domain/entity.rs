@@ -90,6 +90,13 @@ impl Entities {
         docs: &[EntityDoc],
         topics: &Taxonomy,
     ) -> Result<Entities, Vec<DocumentError>> {
+        let (table, errors) = Entities::compile(docs, topics);
+        if errors.is_empty() { Ok(table) } else { Err(errors) }
+    }
+
+    /// The same without what is wrong: an inventory that an earlier version accepted is served. A name that
+    /// refers to two entities refers to the first.
+    pub(crate) fn compile(docs: &[EntityDoc], topics: &Taxonomy) -> (Entities, Vec<DocumentError>) {
         let mut errors = Vec::new();
         let number = |at: usize| EntityIx(u32::try_from(at).unwrap_or(u32::MAX));
         let places: HashMap<&EntityId, usize> =
@@ -174,7 +181,7 @@ impl Entities {
                 table.keys.entry(key.into()).or_insert_with(|| number(at));
             }
         }
-        if errors.is_empty() { Ok(table) } else { Err(errors) }
+        (table, errors)
     }
 
     /// The entity that a canonical key refers to on a page about `topics`.
@@ -265,6 +272,27 @@ mod tests {
         );
         assert!(table.same_brand_group(ix("a"), ix("a-cloud")));
         assert!(!table.same_brand_group(ix("a"), ix("b")));
+    }
+
+    #[test]
+    fn names_that_are_the_same_only_now_are_reported_and_leave_the_rest_of_the_tables() {
+        let mut docs = [entity("a", None, &["b"]), entity("b", None, &[])];
+        docs[0].aliases = vec!["Łódź".into()];
+        docs[1].aliases = vec!["Lodz".into(), "Other".into()];
+        assert!(Entities::build(&docs, &Taxonomy::default()).is_err());
+        let (table, errors) = Entities::compile(&docs, &Taxonomy::default());
+        let named = |key: &str| table.resolve(key, &[], &Taxonomy::default()).map(|ix| ix.0);
+        assert_eq!([named("lodz"), named("other"), named("a"), named("b")], [0, 1, 0, 1].map(Some));
+        assert!(errors[0].reason.contains("already refers to"));
+        let topic = |id: &str, alias: &str| crate::domain::taxonomy::TopicDoc {
+            id: id.parse().unwrap(),
+            name: id.into(),
+            parent: None,
+            aliases: vec![alias.into()],
+            sensitive: id == "war",
+        };
+        let (tree, errors) = Taxonomy::compile(&[topic("peace", "Ørsted"), topic("war", "Orsted")]);
+        assert!(!errors.is_empty() && tree.sensitive(tree.resolve("war").unwrap()));
     }
 
     #[test]

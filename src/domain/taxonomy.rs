@@ -55,6 +55,13 @@ pub(crate) struct Taxonomy {
 impl Taxonomy {
     /// Compiles documents, which must be in id order.
     pub(crate) fn build(topics: &[TopicDoc]) -> Result<Taxonomy, Vec<DocumentError>> {
+        let (tree, errors) = Taxonomy::compile(topics);
+        if errors.is_empty() { Ok(tree) } else { Err(errors) }
+    }
+
+    /// The same without what is wrong: an inventory that an earlier version accepted is served, and what is
+    /// sensitive stays so.
+    pub(crate) fn compile(topics: &[TopicDoc]) -> (Taxonomy, Vec<DocumentError>) {
         let mut errors = Vec::new();
         let number = |at: usize| TopicIx(u32::try_from(at).unwrap_or(u32::MAX));
         let places: HashMap<&TopicId, usize> =
@@ -122,7 +129,7 @@ impl Taxonomy {
                 tree.keys.entry(key.into()).or_insert_with(|| number(at));
             }
         }
-        if errors.is_empty() { Ok(tree) } else { Err(errors) }
+        (tree, errors)
     }
 
     /// The topic that a canonical key refers to.

@@ -48,8 +48,8 @@ const HASH_BUFFER_BYTES: usize = 64 * 1024;
 pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable) -> Snapshot {
     inventory.sort();
     let regions = Regions::build(&inventory.regions).unwrap_or_default();
-    let taxonomy = Taxonomy::build(&inventory.topics).unwrap_or_default();
-    let entities = Entities::build(&inventory.entities, &taxonomy).unwrap_or_default();
+    let (taxonomy, _) = Taxonomy::compile(&inventory.topics);
+    let (entities, _) = Entities::compile(&inventory.entities, &taxonomy);
     let boosts = Boosts::new(weights);
     let keywords: BTreeSet<String> = inventory
         .flights
