@@ -20,6 +20,10 @@ export type EntityDocument =
  */
 export type Sentiment = "positive" | "neutral" | "negative";
 /**
+ * What a page states for a context key.
+ */
+export type CustomDocument = string | string[];
+/**
  * The visual style of a unit.
  */
 export type Style = "terminal" | "card" | "line";
@@ -50,6 +54,7 @@ export type FilterReason =
   | "publisher"
   | "sentiment"
   | "verified"
+  | "custom"
   | "subject_conflict"
   | "shown"
   | "publisher_blocked"
@@ -117,7 +122,12 @@ export interface PageDocument {
    */
   topics?: string[];
   /**
-   * Entities, each a name or a name with its role; at most 32.
+   * Names of the entities that it is about; the same as `entities` with the role `subject`. One name
+   * need not be in a list.
+   */
+  subject?: string[];
+  /**
+   * Entities, each a name or a name with its role; at most 32, with those of `subject`.
    */
   entities?: EntityDocument[];
   /**
@@ -136,6 +146,12 @@ export interface PageDocument {
    * Whether the publisher has verified what the page says.
    */
   verified?: boolean | null;
+  /**
+   * What it states for the operator's context keys, by key: a value or a list of at most 8.
+   */
+  custom?: {
+    [k: string]: CustomDocument;
+  };
   /**
    * Which commercial content the page allows.
    */
@@ -677,6 +693,12 @@ export interface PageView {
    */
   verified?: boolean | null;
   /**
+   * What it states for custom context keys, as far as the inventory lists it or a flight targets it.
+   */
+  custom?: {
+    [k: string]: string[];
+  };
+  /**
    * Commercial setting: `allow`, `house_only` or `none`.
    */
   commercial: string;
@@ -885,6 +907,7 @@ export interface FilteredView {
     | "publisher"
     | "sentiment"
     | "verified"
+    | "custom"
     | "subject_conflict"
     | "shown"
     | "publisher_blocked"
