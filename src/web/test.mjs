@@ -14,8 +14,8 @@ test("the embed script is at most 3.5 KiB gzipped, styles included", () => {
   assert.ok(size <= 3.5 * 1024, `${size} bytes`);
 });
 
-test("the package is at most 4 KiB gzipped, styles included, and the React wrapper 1 KiB", () => {
-  for (const [name, limit] of [["index.js", 4 * 1024], ["react.js", 1024]]) {
+test("the package is at most 4.25 KiB gzipped, styles included, and the React wrapper 1 KiB", () => {
+  for (const [name, limit] of [["index.js", 4.25 * 1024], ["react.js", 1024]]) {
     const size = gzipped(packaged(name));
     assert.ok(size <= limit, `${name}: ${size} bytes`);
   }

@@ -59,6 +59,7 @@ export type FilterReason =
   | "shown"
   | "publisher_blocked"
   | "style"
+  | "unreported"
   | "label"
   | "budget"
   | "reservation_lost"
@@ -84,9 +85,9 @@ export interface DecisionRequest {
    */
   placements: SlotDocument[];
   /**
-   * `json`, or `html` to also get the unit as a complete, escaped HTML fragment.
+   * `json`, or `html`, `markdown` or `text` to also get the complete unit in that form.
    */
-  render?: "json" | "html";
+  render?: "json" | "html" | "markdown" | "text";
   /**
    * Test mode: the unit works fully, but is never counted or billed, reserves no budget and does not
    * affect pacing.
@@ -285,6 +286,14 @@ export interface RenderedUnit {
    * The unit as a complete, escaped HTML fragment, if `render` is `html`.
    */
   html?: string | null;
+  /**
+   * The unit as CommonMark with its label, if `render` is `markdown`.
+   */
+  markdown?: string | null;
+  /**
+   * The unit as plain text with its label, if `render` is `text`.
+   */
+  text?: string | null;
 }
 /**
  * The advertiser.
@@ -912,6 +921,7 @@ export interface FilteredView {
     | "shown"
     | "publisher_blocked"
     | "style"
+    | "unreported"
     | "label"
     | "budget"
     | "reservation_lost"
