@@ -41,16 +41,19 @@ fn a_retry_that_arrives_before_the_impression_does_not_make_the_viewable_too_fas
 }
 
 #[test]
-fn an_event_too_soon_on_either_side_of_its_impression_is_too_fast() {
+fn a_viewable_is_too_fast_by_its_decision_whenever_its_impression_arrives() {
     let too_fast = |state: &PartitionState| {
         state.views.totals[&EventKind::Viewable].invalid.get(&InvalidReason::TooFast).copied()
     };
-    for at_ms in [1_101, 1_899, 2_899] {
-        let state = shown(&[(1, at_ms, EventKind::Viewable), (1, 2_000, EventKind::Impression)]);
-        assert_eq!(too_fast(&state), Some(1), "{at_ms}");
+    for impression_ms in [10, 899, 1_100, 2_000] {
+        let impression = (1, impression_ms, EventKind::Impression);
+        for (at_ms, expected) in [(899, Some(1)), (900, None), (1_101, None), (2_899, None)] {
+            let viewable = (2, at_ms, EventKind::Viewable);
+            let state = shown(&[viewable, impression]);
+            assert_eq!(too_fast(&state), expected, "{impression_ms} {at_ms}");
+            assert_eq!(shown(&[impression, viewable]), state);
+        }
     }
-    let apart = shown(&[(1, 1_100, EventKind::Viewable), (1, 2_000, EventKind::Impression)]);
-    assert_eq!((too_fast(&apart), apart.accounts["c"].spent), (None, micros(100)));
 }
 
 #[test]

@@ -135,17 +135,19 @@ mod tests {
 
     #[test]
     fn every_linked_file_is_embedded() {
-        for name in [UNIT_CSS, SITE_CSS, EMBED_JS, "reading.js", DEMO_JS, CONSOLE_JS, TABLES_JS] {
+        let on_request = ["reading.js", "debug.js"];
+        let linked = [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS, TABLES_JS];
+        for name in linked.into_iter().chain(on_request) {
             assert!(by_name(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
-        assert_eq!(all().len(), 7);
+        assert_eq!(all().len(), 8);
     }
 
     #[test]
-    fn the_embed_script_is_at_most_three_kibibytes_compressed() {
+    fn the_embed_script_is_at_most_three_and_a_half_kibibytes_compressed() {
         let script = by_name(EMBED_JS).unwrap();
         assert!(script.bytes.len() < 9 * 1024, "{} bytes", script.bytes.len());
-        assert!(script.gzip.len() <= 3 * 1024, "{} bytes under gzip", script.gzip.len());
+        assert!(script.gzip.len() <= 3 * 1024 + 512, "{} bytes under gzip", script.gzip.len());
     }
 
     #[test]
