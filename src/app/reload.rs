@@ -180,6 +180,7 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     hot.server.trial = read.server.trial;
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();
+    hot.server.report_url = read.server.report_url.clone();
     hot.server.drain_delay_ms = read.server.drain_delay_ms;
     if hot == **now {
         return Ok((read != hot).then(|| "changed settings need a restart".into()));

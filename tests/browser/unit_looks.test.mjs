@@ -39,8 +39,8 @@ const contrast = (page, selector) =>
     return (both[0] + 0.05) / (both[1] + 0.05);
   });
 
-/** Whether the text of an element can be told from what is behind it on the screen: browsers paint a ground of their
- *  own behind text in forced colours, which no style tells. */
+/** Whether the text of an element differs on the screen from what is behind it: browsers paint a ground of their
+ *  own behind text in forced colours, which no computed style shows. */
 const isDrawn = async (page, selector) => {
   const found = page.locator(`adjacent-unit ${selector}`).first();
   const box = await found.evaluate((node) => {
