@@ -17,6 +17,7 @@ pub(crate) mod readiness;
 pub mod routes;
 pub(crate) mod wrong_keys;
 
+use crate::blocking::run_blocking;
 use crate::clock::Clock;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, Identity, Links};
@@ -100,7 +101,7 @@ pub(crate) fn json(document: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(document)
 }
 
-/// Runs slow or blocking work on the blocking thread pool. A panic in `work` is resumed here, so that
+/// Runs slow or blocking work on the blocking thread pool, with low priority. A panic in `work` is resumed here, so that
 /// panics are counted in one place: the guard around every handler.
 pub async fn blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -110,9 +111,5 @@ where
     E: Send + 'static,
     ApiError: From<E>,
 {
-    match actix_web::web::block(work).await {
-        Ok(result) => result.map_err(ApiError::from),
-        // The only cause is a panic, which was already logged where it happened.
-        Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
-    }
+    run_blocking(work).await.map_err(ApiError::from)
 }

@@ -1,6 +1,7 @@
 //! The threads that make reports: few and of low priority, so that a report slows no decision. Reports wait
 //! for them in a short queue; what does not fit is refused before it costs anything.
 
+use crate::blocking::lower_priority;
 use crate::http::gate::CallLimit;
 use crate::http::problem::ApiError;
 use std::collections::HashMap;
@@ -19,9 +20,6 @@ const MAX_REPORTS_PER_CALLER: usize = 4;
 
 /// Cores for each thread.
 const CORES: usize = 4;
-
-/// Priority of the threads, as of `nice`: serving threads have 0.
-const NICE: i32 = 10;
 
 /// The same as `GET /v1/limits` publishes it.
 pub(crate) fn limit() -> CallLimit {
@@ -123,10 +121,7 @@ impl Drop for Slot {
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
-    // On Linux this is about the calling thread alone.
-    if cfg!(target_os = "linux") && rustix::process::setpriority_process(None, NICE).is_err() {
-        tracing::debug!("threads for reports have the priority of all others");
-    }
+    lower_priority();
     let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok(job) = next() {
         job();
