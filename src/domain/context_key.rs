@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_means_a_person_is_told_from_one_about_the_page() {
+    fn a_key_that_means_a_person_differs_from_one_about_the_page() {
         for id in [
             "user",
             "users",

@@ -123,7 +123,8 @@ async fn a_publisher_can_pause_only_its_own_pages() {
         );
     }
     assert_eq!(server.decide(&reference()).await.advertiser(), "zahid-host");
-    let long = server.reader.post(&url).body("x".repeat(20_000)).bearer_auth(server.key(PUBLISHER));
+    let long =
+        server.reader.post(&url).body("x".repeat(140_000)).bearer_auth(server.key(PUBLISHER));
     assert_eq!(long.send().await.unwrap().status(), 413);
 
     let topic = r#"{"topic": "ai-infrastructure", "paused": true}"#;

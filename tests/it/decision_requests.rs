@@ -247,7 +247,8 @@ async fn an_html_unit_is_complete_and_has_an_impression_pixel() {
     let page = server.reader.get(&format!("{}{path}", server.public)).send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     let text = page.text().await.unwrap();
-    let pixel = text.split("<img").nth(1).unwrap().split("src=\"").nth(1).unwrap();
+    // Loaded only where the frame is large enough.
+    let pixel = text.split("<source").nth(1).unwrap().split("srcset=\"").nth(1).unwrap();
     server.reader.fire(pixel.split('"').next().unwrap()).await;
 
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("script"), "{policy}");

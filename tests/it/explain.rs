@@ -208,7 +208,11 @@ async fn a_decision_is_on_disk_within_a_second() {
 #[tokio::test]
 async fn the_why_page_names_the_payer_and_the_reasons() {
     let server = TestServer::start().await;
-    let unit = server.unit().await;
+    let page = reference_with("/page/language", "de".into());
+    let unit = wait_until("a unit of the reference advertiser", async || {
+        Some(server.decide(&page).await).filter(|unit| unit.advertiser() == "zahid-host")
+    })
+    .await;
 
     let page = server.reader.get(unit.text("/transparency/why_url")).send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();

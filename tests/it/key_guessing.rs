@@ -92,7 +92,7 @@ fn a_wrong_key_is_answered_late_wherever_a_request_carries_it() {
         ("GET", &events, "authorization: x", ""),
         ("GET", "/v1/decisions?publisher=eu-tech-news&placement=a", "authorization: Bearer x", ""),
         ("POST", "/v1/publishers/eu-tech-news/pauses", "authorization: Bearer x", "{}"),
-        ("POST", "/api/v2", "x-adzerk-apikey: x", kevel),
+        ("POST", "/api/v2", "x-adzerk-apikey: adj_o_0123456789_x", kevel),
         ("POST", "/api/v2", "x-adzerk-explain: x", kevel),
     ] {
         let lines = [header, "content-type: application/json"];

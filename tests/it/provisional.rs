@@ -98,17 +98,16 @@ async fn verdicts_that_the_records_of_another_instance_change_are_counted_and_th
     assert!(silent.reader.fire(&format!("{}/e/{token}", silent.public)).await.recorded);
     connected.advance_ms(1_600);
     connected.reader.impression(&unit).await;
-    connected.advance_ms(500);
-    connected.reader.viewable(&unit).await;
-    let shown = ["impression counted", "viewable invalid too_fast"];
+    connected.advance_ms(300);
+    connected.click(&unit, "primary").await;
+    let shown = ["impression counted", "click invalid too_fast"];
     assert_eq!(connected.verdicts(&unit).await, shown);
     assert_eq!(connected.scrape().await.spent(), PRICE_MICROS);
 
     proxy.set_mode(ProxyMode::Forward);
     wait_until("the final verdicts", async || {
         let verdicts = connected.verdicts(&unit).await;
-        (verdicts == ["impression counted", "impression duplicate", "viewable counted"])
-            .then_some(())
+        (verdicts == ["impression counted", "impression duplicate", "click counted"]).then_some(())
     })
     .await;
     let report = wait_until_final(&connected).await;
@@ -119,7 +118,7 @@ async fn verdicts_that_the_records_of_another_instance_change_are_counted_and_th
         own.count(&format!("adjacent_verdict_changes_total{{{labels}}}"))
     };
     assert_eq!(changes("impression", "counted", "duplicate"), 1);
-    assert_eq!(changes("viewable", "invalid", "counted"), 1);
+    assert_eq!(changes("click", "invalid", "counted"), 1);
     let unbilled = "adjacent_unbilled_micros_total{campaign=\"zahid-launch\",currency=\"EUR\"}";
     assert_eq!((own.spent(), own.count(unbilled)), (PRICE_MICROS, PRICE_MICROS));
     assert_eq!((other.spent(), other.count(unbilled)), (PRICE_MICROS, 0));

@@ -236,6 +236,11 @@ struct Run {
 }
 
 impl Run {
+    fn note_late(&self, late_ms: f64) {
+        let mut latest = self.late_ms.lock().unwrap();
+        *latest = latest.max(late_ms);
+    }
+
     fn starting_now(time: Duration) -> Arc<Run> {
         Arc::new(Run {
             end: Instant::now() + time,
@@ -370,9 +375,7 @@ impl Generator {
             let tally = run.of(class);
             tally.arrived.fetch_add(1, Ordering::Relaxed);
             let late_ms = arrival.elapsed().as_secs_f64() * 1e3;
-            let mut latest = run.late_ms.lock().unwrap();
-            *latest = latest.max(late_ms);
-            drop(latest);
+            run.note_late(late_ms);
             let Some(client) = self.connection(class) else {
                 tally.refused.fetch_add(1, Ordering::Relaxed);
                 continue;

@@ -243,21 +243,21 @@ mod tests {
 
     #[test]
     fn a_verdict_that_the_order_changes_is_a_change_of_its_own() {
-        let at = |kind, at_ms| Record::Event(Arc::new(event(kind, 1, at_ms, Pricing::Vcpm, 100)));
-        // The retry is read first, and the viewable seems to be too soon after it.
+        let at = |kind, at_ms| Record::Event(Arc::new(event(kind, 1, at_ms, Pricing::Cpc, 100)));
+        // The retry is read first, and the click seems to be too soon after it.
         let log = log(&[
             (OWN, at(EventKind::Impression, 1_600)),
-            (OWN, at(EventKind::Viewable, 2_100)),
+            (OWN, at(EventKind::Click, 2_000)),
             (2, at(EventKind::Impression, 1_000)),
         ]);
         let (mut totals, mut ordered) = (LocalTotals::default(), OrderedPartition::default());
         read(&mut totals, &mut ordered, &log);
         let too_fast = Verdict::Invalid(InvalidReason::TooFast);
-        assert_eq!(totals.totals.events[&EventKind::Viewable].invalid_total(), 1);
+        assert_eq!(totals.totals.events[&EventKind::Click].invalid_total(), 1);
 
         settle(&mut totals, &mut ordered);
         assert!(ordered.differs());
-        let change = (EventKind::Viewable, too_fast, Verdict::Counted);
+        let change = (EventKind::Click, too_fast, Verdict::Counted);
         assert_eq!(totals.totals.changed[&change], 1);
         assert_eq!(totals.totals.billed["c"], 100);
     }

@@ -16,8 +16,8 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe("Liveness", "For the process manager: whether the process responds, nothing else.")
             .on(Listener::Both)
             .response(Response::text(200, PLAIN, "The process responds.")),
-        operation("get", "/robots.txt", "robots")
-            .describe("Robots", "For crawlers: which addresses they leave alone.")
+        operation("get", "/robots.txt", "crawlers")
+            .describe("Crawlers", "Which addresses crawlers leave alone.")
             .response(Response::text(200, PLAIN, "The file.")),
         operation("get", "/.well-known/security.txt", "security")
             .describe("Security contact", "Where to report a vulnerability (RFC 9116).")

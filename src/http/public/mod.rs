@@ -54,7 +54,7 @@ pub fn table() -> Vec<Route> {
         route("/v1/limits").get_and_head(limits::limits),
         route("/v1/privacy").get_and_head(limits::privacy),
         route("/livez").get_and_head(live),
-        route("/robots.txt").get_and_head(well_known::robots),
+        route("/robots.txt").get_and_head(well_known::crawlers),
         route("/.well-known/security.txt").get_and_head(well_known::security),
     ]
 }

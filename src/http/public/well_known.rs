@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use jiff::SignedDuration;
 
 /// What is for browsers and parties alone: following such an address is an event, or needs a key.
-const ROBOTS: &str = "User-agent: *\nDisallow: /c/\nDisallow: /e/\nDisallow: /w/\nDisallow: /v1/\n\
+const CRAWLERS: &str = "User-agent: *\nDisallow: /c/\nDisallow: /e/\nDisallow: /w/\nDisallow: /v1/\n\
      Disallow: /reports/\nDisallow: /demo/explain/\n";
 
 /// How long the contact is valid after it was read. The RFC recommends less than a year.
@@ -19,8 +19,8 @@ fn text(body: String) -> HttpResponse {
 }
 
 /// `GET /robots.txt`.
-pub(crate) async fn robots() -> HttpResponse {
-    text(ROBOTS.to_owned())
+pub(crate) async fn crawlers() -> HttpResponse {
+    text(CRAWLERS.to_owned())
 }
 
 /// `GET /.well-known/security.txt`; 404 without the setting `server.security_contact`.
