@@ -120,15 +120,15 @@ test("the stand-alone unit page shows images without scripts", async (t) => {
   const { page } = await opened(t, "", { javaScriptEnabled: false });
   const responses = [];
   page.on("response", (response) => responses.push(response));
-  const query = "publisher=eu-tech-news&placement=article-end&style=card&topic=food&viewer_region=AT";
+  const query = "publisher=eu-tech-news&placement=article-end&style=card&topic=mobility&viewer_region=NL";
   await page.goto(`${server.base}/v1/unit?${query}`, { waitUntil: "networkidle" });
 
   const box = async (name) => {
     const { width, height } = await page.locator(name).boundingBox();
     return [width, height].map(Math.round);
   };
-  assert.deepEqual(await box(".adj-logo"), [20, 20]);
-  assert.deepEqual(await box(".adj-image"), [640, 360]);
+  assert.deepEqual(await box(".adj-logo"), [40, 20]);
+  assert.deepEqual(await box(".adj-image"), [640, 320]);
   const images = responses.filter((response) => response.url().includes("/embed/pictures/"));
   assert.deepEqual(images.map((response) => response.status()), [200, 200]);
   assert.deepEqual(page.errors, []);
