@@ -14,7 +14,8 @@
 function adjacent_field($post_id, $name)
 {
     $text = [];
-    foreach (get_post_meta($post_id, $name, false) as $value) {
+    // `false` outside a post.
+    foreach (get_post_meta($post_id, $name, false) ?: [] as $value) {
         foreach ((array) $value as $key => $one) {
             if (!is_int($key) || !is_scalar($one)) {
                 return null;
