@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-/// The longest delay after the first failure, and the cap.
+/// The longest delay after the first failure.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-const MAX_DELAY: Duration = Duration::from_secs(5);
+/// The longest delay after any number of failures.
+pub(crate) const MAX_DELAY: Duration = Duration::from_secs(5);
 
 const FAILURES_TO_OPEN: u32 = 5;
 

@@ -16,6 +16,7 @@ use crate::ledger::order::{OrderedPartition, Place};
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::state::State;
 use crate::store::bases::{Base, BaseKind};
+use crate::store::breaker::MAX_DELAY;
 use crate::store::log::{LogPage, Reached};
 use crate::store::{Client, StoreError, bases, log};
 use std::collections::BTreeMap;
@@ -26,8 +27,9 @@ use std::time::{Duration, Instant};
 const MAX_WINDOW: usize = 50_000;
 
 /// How long the owners of lost records have to begin, or to go on, to send them again. After that the store
-/// gets sums instead, which lack the individual events.
-const RESEND_TIME: Duration = Duration::from_secs(3);
+/// gets sums instead, which lack the individual events. An owner that could not reach the store may wait
+/// [`MAX_DELAY`] before it tries again.
+const RESEND_TIME: Duration = Duration::from_secs(2 * MAX_DELAY.as_secs());
 
 /// Interval of checks meanwhile.
 const RESEND_POLL_EVERY: Duration = Duration::from_millis(50);
