@@ -8,7 +8,7 @@ use crate::decision_log::decision_id::{request_of, time_of};
 use crate::decision_log::index::Index;
 use crate::decision_log::instance_mark::{has_mark, mark_of};
 use crate::decision_log::line::{DecisionLine, Line, WorldLine};
-use crate::decision_log::segment_file::{SegmentFile, Unreadable};
+use crate::decision_log::segment_file::{SegmentFile, UNKNOWN_KIND, Unreadable};
 use crate::decision_log::segments::{
     OpenSegment, index_name, segment_incarnation, segment_names, segment_start,
 };
@@ -139,6 +139,13 @@ impl Reader {
         let index = self.index(&mut file, open)?;
         let mut damaged = None;
         for number in index.at(time_of(request)) {
+            // Most of what strangers ask for was never made: worlds are decoded only for what was.
+            let (is_there, mut damages) = file.has(index.range(number), request)?;
+            if !is_there {
+                damaged = damaged.or_else(|| damages.first().cloned());
+                unreadable.append(&mut damages);
+                continue;
+            }
             let mut scan = Scan::of(&mut file, index.range(number), Some(request))?;
             damaged = damaged.or_else(|| scan.unreadable.first().cloned());
             unreadable.append(&mut scan.unreadable);
@@ -261,7 +268,7 @@ impl Scan {
                 Ok((Some(Kind::World | Kind::Change), line)) => {
                     stored::decode(version, line).and_then(|line| scan.advance(line)).err()
                 }
-                Ok((None, _)) => Some("the line has an unknown kind".to_owned()),
+                Ok((None, _)) => Some(UNKNOWN_KIND.to_owned()),
                 Err(reason) => Some(reason.to_owned()),
             };
             unreadable.extend(problem.map(|reason| (at, reason)));

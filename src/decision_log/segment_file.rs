@@ -15,6 +15,9 @@ const READ_BYTES: usize = 256 * 1024;
 /// Longest header of any version, in bytes.
 const MAX_HEADER: usize = 64;
 
+/// Why a line with no known kind cannot be read.
+pub(super) const UNKNOWN_KIND: &str = "the line has an unknown kind";
+
 /// A place of the log that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unreadable {
@@ -153,6 +156,26 @@ impl SegmentFile {
         }
         let skip = usize::try_from(at - self.window_start).unwrap_or(usize::MAX);
         Ok(&self.window[skip..(skip + left).min(self.window.len())])
+    }
+
+    /// Whether a decision of this request is in a range, and what cannot be read of the range before it.
+    pub(super) fn has(
+        &mut self,
+        range: Range<u64>,
+        request: u128,
+    ) -> io::Result<(bool, Vec<Unreadable>)> {
+        let (mut is_there, mut unreadable) = (false, Vec::new());
+        self.lines(range, |at, line| {
+            match line.map(stored::kind_of) {
+                Ok(Some(Kind::Decision(id))) => is_there |= id == request,
+                Ok(Some(Kind::World | Kind::Change)) => {}
+                Ok(None) => unreadable.push((at, UNKNOWN_KIND)),
+                Err(reason) => unreadable.push((at, reason)),
+            }
+            if is_there { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let places = unreadable.into_iter().map(|(at, reason)| self.place(at, reason));
+        Ok((is_there, places.collect()))
     }
 
     /// Builds the index: reads the whole segment.
