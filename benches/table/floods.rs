@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 const FLIGHTS: usize = 10_000;
@@ -31,8 +31,8 @@ const CONNECTIONS: usize = 8;
 /// Share of the capacity that the measured decisions take.
 const SHARE: f64 = 0.2;
 /// Pairs of turns: one without the flood, one with it.
-const PAIRS: usize = 5;
-const TURN: Duration = Duration::from_millis(1_500);
+const PAIRS: usize = 9;
+const TURN: Duration = Duration::from_secs(1);
 /// Nice values: of the clients of a flood, which should cost the server as little as those on another
 /// computer do, and of the clients that measure.
 const FLOOD_NICE: i32 = 15;
@@ -89,6 +89,8 @@ pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     ];
     let rate = capacity * SHARE;
     let mut rows = Vec::new();
+    progress.set_message("floods: none");
+    rows.push(noise(server.adjacent, &requests, rate));
     for (name, flood) in &floods {
         progress.set_message(format!("floods: {name}"));
         rows.extend(pairs(server.adjacent, &requests, rate, (name, flood.as_ref())));
@@ -178,6 +180,15 @@ fn set_nice(nice: i32) {
     let _ = rustix::process::setpriority_process(None, nice);
 }
 
+/// The same ratio of turns that are both without a flood: what a ratio is worth here.
+fn noise(address: SocketAddr, requests: &[Vec<u8>], rate: f64) -> Row {
+    let p99 = || turn(address, requests, rate).value_at_quantile(0.99) as f64 / 1e3;
+    let (first, second): (Vec<f64>, Vec<f64>) = (0..PAIRS).map(|_| (p99(), p99())).unzip();
+    let [first, second] = [first, second].map(median);
+    let text = format!("{:.2} x ({second:.0} us / {first:.0} us)", second / first);
+    Row::new("no flood in either turn: p99 of decisions, second / first", text, "")
+}
+
 /// Turns without and with a flood, one after the other.
 fn pairs(
     address: SocketAddr,
@@ -185,17 +196,16 @@ fn pairs(
     rate: f64,
     (name, flood): (&str, &MakeRequest),
 ) -> Vec<Row> {
-    let mut ratios: [Vec<f64>; 2] = Default::default();
-    let mut p99: [Vec<f64>; 2] = Default::default();
+    let (mut p50, mut p99): ([Vec<f64>; 2], [Vec<f64>; 2]) = Default::default();
     let mut answers = BTreeMap::<u16, u64>::new();
     for _ in 0..PAIRS {
         let alone = turn(address, requests, rate);
         let stop = AtomicBool::new(false);
-        let next = AtomicU64::new(1);
+        let (next, begun) = (AtomicU64::new(1), Barrier::new(CLIENTS + 1));
         let (flooded, statuses) = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|client| {
-                    let (stop, next) = (&stop, &next);
+                    let (stop, next, begun) = (&stop, &next, &begun);
                     scope.spawn(move || {
                         set_nice(FLOOD_NICE);
                         let mut connection = Connection::connect(address);
@@ -205,6 +215,9 @@ fn pairs(
                             let request = flood(client, number);
                             let status = connection.status(request.as_bytes());
                             statuses.push(status);
+                            if statuses.len() == 1 {
+                                begun.wait();
+                            }
                             if matches!(status, 429 | 503) {
                                 std::thread::sleep(Duration::from_secs(1));
                             }
@@ -213,6 +226,8 @@ fn pairs(
                     })
                 })
                 .collect();
+            // What is measured is the flood, not its first sixty connections at once.
+            begun.wait();
             let flooded = turn(address, requests, rate);
             stop.store(true, Ordering::Relaxed);
             let ended = clients.into_iter().flat_map(|client| client.join().unwrap());
@@ -221,22 +236,18 @@ fn pairs(
         for status in statuses {
             *answers.entry(status).or_default() += 1;
         }
-        for (at, quantile) in [0.5, 0.99].into_iter().enumerate() {
-            let [own, other] =
-                [&alone, &flooded].map(|times| times.value_at_quantile(quantile) as f64);
-            ratios[at].push(other / own);
-            if quantile > 0.9 {
-                p99[0].push(own / 1e3);
-                p99[1].push(other / 1e3);
-            }
+        for (at, times) in [alone, flooded].iter().enumerate() {
+            p50[at].push(times.value_at_quantile(0.5) as f64 / 1e3);
+            p99[at].push(times.value_at_quantile(0.99) as f64 / 1e3);
         }
     }
     let mut text = String::new();
     for (status, count) in &answers {
         let _ = write!(text, " {status}: {count}");
     }
-    let [p50_ratio, p99_ratio] = ratios.map(median);
+    let [p50_alone, p50_flooded] = p50.map(median);
     let [alone, flooded] = p99.map(median);
+    let (p50_ratio, p99_ratio) = (p50_flooded / p50_alone, flooded / alone);
     vec![
         Row::new(
             format!("{CLIENTS} clients, {name}: p99 of decisions, with / without"),
