@@ -139,7 +139,7 @@ impl Reader {
         let index = self.index(&mut file, open)?;
         let mut damaged = None;
         for number in index.at(time_of(request)) {
-            // Most of what strangers ask for was never made: worlds are decoded only for what was.
+            // Most of what unknown callers ask for was never made: worlds are decoded only for what was.
             let (is_there, mut damages) = file.has(index.range(number), request)?;
             if !is_there {
                 damaged = damaged.or_else(|| damages.first().cloned());
