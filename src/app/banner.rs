@@ -1,6 +1,7 @@
 //! The startup banner: all addresses and, on a first local run, the generated keys.
 
 use crate::app::App;
+use crate::config::keys::ReportPage;
 use secrecy::ExposeSecret;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -44,8 +45,14 @@ pub(crate) fn banner(app: &App, keys: bool) -> String {
         let until_ms = state.clock.now_ms() + LINK_LIFETIME_MS;
         for advertiser in inventory.advertisers.iter().filter(|a| a.id.as_str() != "house").take(8)
         {
-            let link = state.links.load().sign(&advertiser.id, until_ms);
-            line(advertiser.id.as_str(), &format!("{base}/reports/{}?link={link}", advertiser.id));
+            let page = ReportPage::Advertiser(advertiser.id.clone());
+            let link = state.links.load().sign(&page, until_ms);
+            line(advertiser.id.as_str(), &format!("{base}{}?link={link}", page.path()));
+        }
+        for publisher in inventory.publishers.iter().take(3) {
+            let page = ReportPage::Publisher(publisher.id.clone());
+            let link = state.links.load().sign(&page, until_ms);
+            line(&format!("{} page", publisher.id), &format!("{base}{}?link={link}", page.path()));
         }
     } else if settings.server.public_url.is_none() {
         let keys = settings.store.keys().join("local-keys.toml");

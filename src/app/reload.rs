@@ -177,6 +177,7 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     hot.limits.connections_per_address = read.limits.connections_per_address;
     hot.server.hosts = read.server.hosts.clone();
     hot.server.security_contact = read.server.security_contact.clone();
+    hot.server.seller_domain = read.server.seller_domain.clone();
     hot.server.trial = read.server.trial;
     hot.server.trusted_proxies = read.server.trusted_proxies.clone();
     hot.server.country_header = read.server.country_header.clone();

@@ -13,6 +13,7 @@ use crate::explain::Explain;
 use crate::http::AppState;
 use crate::http::gate::Gates;
 use crate::http::public::decisions::Decider;
+use crate::http::public::embed_reports::EmbedReports;
 use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::threads::ReportThreads;
 use crate::http::readiness::Readiness;
@@ -54,6 +55,8 @@ pub struct Services {
     pub leasing: Arc<Leasing>,
     /// Where reports are made.
     pub(crate) report_threads: Arc<ReportThreads>,
+    /// What pages reported, for the publishers' pages.
+    pub(crate) embed_reports: Arc<EmbedReports>,
     /// Whether this instance should get requests.
     pub(crate) readiness: Arc<Readiness>,
 }
@@ -67,6 +70,7 @@ impl Services {
                 delivery: self.delivery.clone(),
                 world: self.world.clone(),
                 explain: self.explain.clone(),
+                embed_reports: self.embed_reports.clone(),
             }))
             .app_data(Data::new(ReportSources {
                 app: app.clone(),
@@ -74,6 +78,7 @@ impl Services {
                 events: self.events.clone(),
                 world: self.world.clone(),
                 threads: self.report_threads.clone(),
+                embed_reports: self.embed_reports.clone(),
             }))
             .app_data(Data::from(self.world.clone()))
             .app_data(Data::from(self.reporting.clone()))
@@ -124,6 +129,7 @@ pub(crate) fn build(
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
         report_threads: ReportThreads::start()?,
+        embed_reports: Arc::new(EmbedReports::new(foundation.clock.now())),
         reporting,
         readiness: Arc::new(Readiness::new(foundation.ledger.clone(), foundation.leasing.clone())),
         world: foundation.world,

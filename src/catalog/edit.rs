@@ -43,7 +43,8 @@ fn lines(findings: &[Finding]) -> String {
     findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn invalid<T: ListItem>(id: &str, field: &str, reason: String) -> EditError {
+/// A rejection of a field of a document.
+pub(super) fn invalid<T: ListItem>(id: &str, field: &str, reason: String) -> EditError {
     let (list, id, field) = (T::LIST, id.to_owned(), field.to_owned());
     EditError::Invalid(vec![Finding { list, id, field, reason, help: None }])
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod audit;
+pub(crate) mod block;
 pub mod change;
 pub mod check;
 pub(crate) mod config_files;

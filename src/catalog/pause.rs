@@ -4,14 +4,15 @@
 //! only a newer version detects, must not prevent an operator from pausing a flight.
 
 use crate::catalog::archive::Archive;
-use crate::catalog::check::{Finding, check_url_prefix};
+use crate::catalog::check::check_url_prefix;
+use crate::catalog::edit;
 use crate::catalog::edit::EditError;
 use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists::ListItem;
 use crate::domain::page_address::Prefix;
-use crate::domain::party::{Advertiser, Publisher};
+use crate::domain::party::{Advertiser, Blocks, Publisher};
 
 string_enum! {
     /// A kind of object that can be paused.
@@ -91,10 +92,8 @@ pub(crate) fn set_site_part(
     paused: bool,
 ) -> Result<Inventory, EditError> {
     let mut new = inventory.clone();
-    let invalid = |field: &str, reason: String| {
-        let (list, id, field) = (Publisher::LIST, publisher.to_owned(), field.to_owned());
-        EditError::Invalid(vec![Finding { list, id, field, reason, help: None }])
-    };
+    let invalid =
+        |field: &str, reason: String| edit::invalid::<Publisher>(publisher, field, reason);
     let known =
         |topic: &TopicId| inventory.topics.iter().any(|one| one.id.as_str() == topic.as_str());
     let site = find::<Publisher>(&mut new, publisher)?;
@@ -142,8 +141,8 @@ pub(crate) fn set_site_part(
     Ok(new)
 }
 
-/// Copies the operators' and publishers' pauses into a new inventory: applying files or rolling back
-/// neither sets nor clears them, nor does taking something out of the files and adding it again.
+/// Copies the operators' and publishers' pauses, and the publishers' own blocks, into a new inventory:
+/// applying files or rolling back neither sets nor clears them, nor does taking something out of the files and adding it again.
 pub(crate) fn carry(served: &Inventory, archive: &Archive, into: &mut Inventory) {
     carry_list::<Advertiser>(
         served,
@@ -181,6 +180,18 @@ pub(crate) fn carry(served: &Inventory, archive: &Archive, into: &mut Inventory)
             one.manual_pauses = last.manual_pauses.clone();
         },
     );
+    for site in &mut into.publishers {
+        site.manual_blocks = Blocks::default();
+    }
+    carry_list::<Publisher>(
+        served,
+        archive,
+        into,
+        |one| !one.manual_blocks.is_empty(),
+        |last, one| {
+            one.manual_blocks = last.manual_blocks.clone();
+        },
+    );
 }
 
 /// Objects that the new inventory does not have are skipped.
@@ -201,7 +212,10 @@ fn carry_list<T: ListItem>(
     }
 }
 
-fn find<'a, T: ListItem>(inventory: &'a mut Inventory, id: &str) -> Result<&'a mut T, EditError> {
+pub(super) fn find<'a, T: ListItem>(
+    inventory: &'a mut Inventory,
+    id: &str,
+) -> Result<&'a mut T, EditError> {
     let missing = || EditError::NotFound { list: T::LIST, id: id.to_owned() };
     T::of_mut(inventory).iter_mut().find(|one| one.id() == id).ok_or_else(missing)
 }

@@ -3,10 +3,9 @@
 
 use crate::cli::output::Output;
 use crate::clock::{Clock, SystemClock};
-use crate::config::keys::{ApiKeys, Identity, Role, TokenKeys};
+use crate::config::keys::{ApiKeys, Identity, ReportPage, Role, TokenKeys};
 use crate::config::{ConfigError, load};
 use crate::domain::hidden;
-use crate::domain::id::AdvertiserId;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
@@ -55,10 +54,14 @@ enum Verb {
         #[arg(long)]
         revoke_earlier: bool,
     },
-    /// Create a signed link to an advertiser's report page.
+    /// Create a signed link to the report page of an advertiser or a publisher. It shows the page and changes
+    /// nothing.
     Link {
-        /// The advertiser id.
-        advertiser: AdvertiserId,
+        /// The id of the advertiser or publisher.
+        party: String,
+        /// `advertiser` or `publisher`.
+        #[arg(long, default_value_t = Role::Advertiser)]
+        role: Role,
         /// Days until the link expires.
         #[arg(long, default_value_t = 30)]
         days: i64,
@@ -97,13 +100,25 @@ impl Keys {
                     &json!({ "kid": kid }),
                 )?)
             }
-            Verb::Link { advertiser, days } => {
+            Verb::Link { party, role, days } => {
                 let until = expiry(now, days)?.as_millisecond();
-                let link = TokenKeys::open(&self.data, now)?.links().sign(&advertiser, until);
-                let path = format!("/reports/{advertiser}?link={link}");
+                let page = report_page(role, &party)?;
+                let link = TokenKeys::open(&self.data, now)?.links().sign(&page, until);
+                let path = format!("{}?link={link}", page.path());
                 Ok(output.result(&path, &json!({ "path": path }))?)
             }
         }
+    }
+}
+
+fn report_page(role: Role, party: &str) -> Result<ReportPage, ConfigError> {
+    let invalid = |problem| ConfigError::Usage(format!("{role} id: {problem}"));
+    match role {
+        Role::Advertiser => party.parse().map(ReportPage::Advertiser).map_err(invalid),
+        Role::Publisher => party.parse().map(ReportPage::Publisher).map_err(invalid),
+        Role::Operator | Role::Exchange => Err(ConfigError::Usage(format!(
+            "--role {role}: only an `advertiser` and a `publisher` have a report page"
+        ))),
     }
 }
 

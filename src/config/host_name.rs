@@ -6,7 +6,14 @@ use std::net::{IpAddr, Ipv6Addr};
 /// A host name, in lower case and ASCII; not an IP address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct HostName(String);
+pub struct HostName(String);
+
+impl HostName {
+    /// The name as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Why a text is not a host name.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +21,7 @@ pub(crate) struct HostName(String);
     "must be a host name without scheme, port, path or wildcard, such as `adjacent.internal` (got \
      `{0}`); IP addresses are always accepted"
 )]
-pub(crate) struct NotAHostName(String);
+pub struct NotAHostName(String);
 
 impl TryFrom<String> for HostName {
     type Error = NotAHostName;

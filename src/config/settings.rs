@@ -86,6 +86,11 @@ pub struct ServerSettings {
     #[serde(default)]
     #[garde(inner(url))]
     pub security_contact: Option<String>,
+    /// The domain under which publishers list this server in ads.txt, and at which the operator publishes
+    /// sellers.json.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub seller_domain: Option<HostName>,
     /// Networks of proxies whose forwarding headers are trusted.
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,

@@ -124,6 +124,8 @@ dimensions! { |unit, page|
     Hour = "hour": None,
     /// Call to action; clicks only.
     Cta = "cta": None,
+    /// Advertiser.
+    Advertiser = "advertiser": text(&unit?.advertiser),
     /// Campaign.
     Campaign = "campaign": text(&unit?.campaign),
     /// Flight.
@@ -203,7 +205,8 @@ mod tests {
         };
         let of_page = "publisher=news placement=end topic=ai entity=unknown region=DE \
                        sentiment=neutral verified=true";
-        let of_unit = format!("campaign=c flight=f creative=u variant=2 tier=standard {of_page}");
+        let of_unit = "advertiser=acme campaign=c flight=f creative=u variant=2 tier=standard";
+        let of_unit = format!("{of_unit} {of_page}");
         assert_eq!(values(Some(&unit)).join(" "), of_unit);
         assert_eq!(values(None).join(" "), of_page);
         assert_eq!(Dimension::attributed().count(), values(Some(&unit)).len());

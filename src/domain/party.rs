@@ -107,6 +107,10 @@ pub(crate) struct Publisher {
     /// Pauses by an operator or by the publisher itself, until resumed.
     #[serde(default, skip_serializing_if = "ManualPauses::is_empty")]
     pub(crate) manual_pauses: ManualPauses,
+    /// What the publisher itself blocks by API or on its page, in addition to `blocks`. Inventory files neither
+    /// set nor clear it.
+    #[serde(default, skip_serializing_if = "Blocks::is_empty")]
+    pub(crate) manual_blocks: Blocks,
 }
 
 impl Advertiser {
@@ -146,6 +150,21 @@ impl Publisher {
         self.paused_paths.iter().chain(&self.manual_pauses.paths).map(String::as_str)
     }
 
+    /// All blocked advertisers, in files or by the publisher itself.
+    pub(crate) fn all_blocked_advertisers(&self) -> impl Iterator<Item = &AdvertiserId> {
+        self.blocks.advertisers.iter().chain(&self.manual_blocks.advertisers)
+    }
+
+    /// All blocked categories, in files or by the publisher itself.
+    pub(crate) fn all_blocked_categories(&self) -> impl Iterator<Item = &CategoryId> {
+        self.blocks.categories.iter().chain(&self.manual_blocks.categories)
+    }
+
+    /// All blocked entities, in files or by the publisher itself.
+    pub(crate) fn all_blocked_entities(&self) -> impl Iterator<Item = &EntityId> {
+        self.blocks.entities.iter().chain(&self.manual_blocks.entities)
+    }
+
     /// All paused topics, in files or by an operator.
     pub(crate) fn all_paused_topics(&self) -> impl Iterator<Item = &TopicId> {
         self.paused_topics.iter().chain(&self.manual_pauses.topics)
@@ -178,6 +197,13 @@ pub(crate) struct Blocks {
     pub(crate) categories: Vec<CategoryId>,
     /// Blocked entities: advertisers that are one of them or owned by one are not shown.
     pub(crate) entities: Vec<EntityId>,
+}
+
+impl Blocks {
+    /// Whether nothing is blocked.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Blocks::default()
+    }
 }
 
 /// A revenue share, effective from a day until the day of the next entry.

@@ -75,11 +75,11 @@ const EVENTS: CallLimit = limit(
     rate(1_000, 40),
 );
 const OPERATORS: CallLimit = limit(("both by an operator's key", "key"), (2, 32), None, None);
-const PAUSES: CallLimit =
-    limit(("pauses by a publisher's key", "key"), (1, 8), rate(60_000, 30), None);
+const CHANGES: CallLimit =
+    limit(("pauses and blocks by a publisher's key", "key"), (1, 8), rate(60_000, 30), None);
 
 /// All limits of calls that pass a gate.
-pub(crate) const CALL_LIMITS: [CallLimit; 5] = [READERS, PARTIES, EVENTS, OPERATORS, PAUSES];
+pub(crate) const CALL_LIMITS: [CallLimit; 5] = [READERS, PARTIES, EVENTS, OPERATORS, CHANGES];
 
 /// The gates of a server.
 pub(crate) struct Gates {
@@ -91,8 +91,9 @@ pub(crate) struct Gates {
     events: Gate,
     /// Operators: the same, so that parties never keep them waiting.
     operators: Gate,
-    /// Publishers pausing their pages: each pause is a version of the inventory, kept for ever.
-    pauses: Gate,
+    /// Publishers pausing pages and blocking sponsors: each change is a version of the inventory, kept for
+    /// ever.
+    changes: Gate,
 }
 
 impl Default for Gates {
@@ -102,7 +103,7 @@ impl Default for Gates {
             parties: Gate::new(&PARTIES),
             events: Gate::new(&EVENTS),
             operators: Gate::new(&OPERATORS),
-            pauses: Gate::new(&PAUSES),
+            changes: Gate::new(&CHANGES),
         }
     }
 }
@@ -133,9 +134,13 @@ impl Gates {
         gate.pass(&identity.owner, now_ms).await
     }
 
-    /// A publisher's pause. An operator has no rate.
-    pub(crate) async fn pause(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
-        let gate = if identity.role == Role::Operator { &self.operators } else { &self.pauses };
+    /// A publisher's pause or block. An operator has no rate.
+    pub(crate) async fn publisher_change(
+        &self,
+        identity: &Identity,
+        now_ms: i64,
+    ) -> Result<Pass, ApiError> {
+        let gate = if identity.role == Role::Operator { &self.operators } else { &self.changes };
         gate.pass(&identity.owner, now_ms).await
     }
 }

@@ -63,7 +63,7 @@ pub struct AppState {
     pub(crate) agreed_rates: AgreedRates,
     /// Keys that seal event tokens.
     pub keyring: Arc<ArcSwap<Keyring>>,
-    /// Signs and verifies links to advertiser pages.
+    /// Signs and verifies links to report pages.
     pub(crate) links: ArcSwap<Links>,
     /// Deadline for receiving a request body.
     pub(crate) body_timeout: Duration,

@@ -161,11 +161,14 @@ fn by_id<'a>(ids: impl Iterator<Item = &'a str>) -> HashMap<Box<str>, u32> {
     ids.map(Into::into).zip(0..).collect()
 }
 
-fn categories(inventory: &Inventory, ids: &[crate::domain::id::CategoryId]) -> Box<[usize]> {
+fn categories<'a>(
+    inventory: &Inventory,
+    ids: impl IntoIterator<Item = &'a crate::domain::id::CategoryId>,
+) -> Box<[usize]> {
     let number = |id: &crate::domain::id::CategoryId| {
         place(&inventory.categories, |category| category.id.as_str(), id.as_str())
     };
-    ids.iter().filter_map(number).collect()
+    ids.into_iter().filter_map(number).collect()
 }
 
 fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<FlightRow> {
@@ -232,17 +235,16 @@ fn needs(flight: &Flight) -> EventKinds {
 fn publisher_row(compiled: &Compiled, doc: usize) -> PublisherRow {
     let inventory = &compiled.inventory;
     let publisher = &inventory.publishers[doc];
-    let blocks = &publisher.blocks;
     let advertiser = |id: &crate::domain::id::AdvertiserId| {
         place(&inventory.advertisers, |a| a.id.as_str(), id.as_str())
     };
     PublisherRow {
         doc,
-        blocked_advertisers: blocks.advertisers.iter().filter_map(advertiser).collect(),
-        blocked_categories: categories(inventory, &blocks.categories),
-        blocked_entities: blocks
-            .entities
-            .iter()
+        // What was removed since the publisher blocked it has no place.
+        blocked_advertisers: publisher.all_blocked_advertisers().filter_map(advertiser).collect(),
+        blocked_categories: categories(inventory, publisher.all_blocked_categories()),
+        blocked_entities: publisher
+            .all_blocked_entities()
             .filter_map(|id| compiled.entities.of_id(id))
             .collect(),
         allowed_categories: categories(inventory, &publisher.categories),

@@ -66,6 +66,8 @@ pub(crate) const EMBED_JS: &str = "adjacent.js";
 pub(crate) const DEMO_JS: &str = "demo.js";
 /// Script of the operator console.
 pub(crate) const CONSOLE_JS: &str = "console.js";
+/// Script of the publisher's page.
+pub(crate) const PUBLISHER_JS: &str = "publisher.js";
 /// Script of pages with sortable tables.
 pub(crate) const TABLES_JS: &str = "tables.js";
 

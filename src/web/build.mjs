@@ -67,7 +67,7 @@ const browserFiles = async () => {
   const block = compressed.code.replace(/^\(\(\)=>\{var /, "{let ").replace(/\}\)\(\);$/, "}");
   if (!/^\{let .*\}$/s.test(block)) throw new Error("adjacent.js: expected one top-level function");
   await writeFile(`${here}built/adjacent.js`, `${block}\n`);
-  for (const name of ["demo", "console", "tables"]) await bundle(name);
+  for (const name of ["demo", "console", "publisher", "tables"]) await bundle(name);
 };
 
 /** Leaves the import of the package's main module as it is, under this path. */

@@ -18,6 +18,11 @@ pub const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 
      img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'none'";
 
+/// The same for the publisher's page, which shows units in frames.
+pub(crate) const FRAMES_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'";
+
 /// Content security policy of `GET /v1/unit`: no script; framing allowed, since publishers embed it.
 pub(crate) const UNIT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'";
 

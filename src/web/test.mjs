@@ -32,7 +32,7 @@ test("`decide` alone is at most 1.25 KiB gzipped and contains no styles", async 
 });
 
 test("no script stores data or writes markup", () => {
-  const own = ["adjacent.js", "reading.js", "debug.js", "demo.js", "console.js", "tables.js"].map((name) => [name, built(name)]);
+  const own = ["adjacent.js", "reading.js", "debug.js", "demo.js", "console.js", "publisher.js", "tables.js"].map((name) => [name, built(name)]);
   const theirs = ["index.js", "react.js"].map((name) => [name, packaged(name)]);
   for (const [name, bytes] of own.concat(theirs)) {
     const text = bytes.toString();
@@ -42,10 +42,12 @@ test("no script stores data or writes markup", () => {
   }
 });
 
-test("the operator key is sent in one header only", () => {
-  const text = built("console.js").toString();
-  assert.equal(text.split("Bearer ").length, 2);
-  assert.ok(text.includes('credentials:"omit"') && text.includes('redirect:"error"'));
+test("keys of operators and publishers are sent in one header only", () => {
+  for (const name of ["console.js", "publisher.js"]) {
+    const text = built(name).toString();
+    assert.equal(text.split("Bearer ").length, 2);
+    assert.ok(text.includes('credentials:"omit"') && text.includes('redirect:"error"'));
+  }
 });
 
 test("the script contains the styles of the stylesheet", () => {

@@ -1,61 +1,16 @@
 //! The advertiser's report page: figures, date ranges and access.
 
 use crate::harness::inventory::PRICE_MICROS;
+use crate::harness::page::{API_CLIENT, BROWSER, Page, open};
 use crate::harness::{Setup, TestServer, inventory};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
-const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
-const API_CLIENT: &str = "*/*";
 const HOUR_MS: i64 = 3_600_000;
-
-/// A response: a page or a problem document.
-struct Page {
-    status: u16,
-    content_type: String,
-    text: String,
-}
-
-async fn open(server: &TestServer, path: &str, accept: &str, key: Option<&str>) -> Page {
-    server.wait_until_applied().await;
-    let mut request =
-        server.reader.get(&format!("{}{path}", server.public)).header("accept", accept);
-    if let Some(party) = key {
-        request = request.bearer_auth(server.key(party));
-    }
-    let response = request.send().await.unwrap();
-    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
-    Page { status: response.status().as_u16(), content_type, text: response.text().await.unwrap() }
-}
 
 /// The report page of the reference advertiser, with additional query parameters.
 async fn page(server: &TestServer, query: &str) -> Page {
     let link = server.link("zahid-host", HOUR_MS);
     open(server, &format!("/reports/zahid-host?link={link}{query}"), BROWSER, None).await
-}
-
-impl Page {
-    /// The cells of every row with this header.
-    fn rows(&self, name: &str) -> Vec<Vec<String>> {
-        let begin = format!("<tr><th scope=\"row\">{name}<");
-        let rows = self.text.split(&begin).skip(1);
-        let cells = |row: &str| {
-            let row = row.split("</tr>").next().unwrap();
-            let cells = row.split("<td").skip(1).map(|cell| {
-                let cell = cell.split_once('>').unwrap().1;
-                cell.split("</td>").next().unwrap().to_owned()
-            });
-            cells.collect()
-        };
-        rows.map(cells).collect()
-    }
-
-    /// A key figure by name.
-    fn key_figure(&self, name: &str) -> &str {
-        let begin = format!("<dt>{name}</dt><dd>");
-        let after = self.text.split_once(&begin).unwrap_or_else(|| panic!("no {name}")).1;
-        after.split(['<', '\n']).next().unwrap().trim()
-    }
 }
 
 async fn post_adjustment(server: &TestServer, path: &str, body: &Value) {
@@ -238,14 +193,7 @@ async fn the_link_of_the_page_opens_its_files_and_no_others() {
     let server = TestServer::start().await;
     server.reader.impression(&server.unit().await).await;
     let page = page(&server, "").await;
-    let files: BTreeSet<String> = page
-        .text
-        .split("<a href=\"/v1/reports/")
-        .skip(1)
-        .map(|after| {
-            format!("/v1/reports/{}", after.split('"').next().unwrap().replace("&#38;", "&"))
-        })
-        .collect();
+    let files = page.files();
     assert_eq!(files.len(), 6);
     for file in &files {
         let download = open(&server, file, BROWSER, None).await;

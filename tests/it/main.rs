@@ -58,6 +58,8 @@ mod provisional;
 #[path = "../chaos/proxy.rs"]
 #[allow(dead_code, reason = "written for the chaos tests; only a part is used here")]
 mod proxy;
+mod publisher_changes;
+mod publisher_page;
 mod reader_limits;
 mod recorded;
 mod redirects;

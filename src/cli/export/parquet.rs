@@ -32,7 +32,7 @@ fn schema() -> SchemaRef {
     fields.extend([time("at"), time("decided_at"), text("decision_id", true)]);
     fields.extend([text("verdict", true), text("reason", true)]);
     fields.push(Field::new("billed_micros", DataType::Int64, false));
-    fields.extend(["currency", "advertiser"].map(|name| text(name, false)));
+    fields.push(text("currency", false));
     fields.extend(Dimension::attributed().map(|dimension| match dimension {
         Dimension::Variant => Field::new(dimension.as_str(), DataType::UInt8, false),
         _ => text(dimension.as_str(), false),

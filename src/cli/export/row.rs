@@ -28,7 +28,7 @@ pub(super) struct Row {
     attribution: Columns,
 }
 
-/// The attribution: the advertiser, then a column per dimension.
+/// The attribution: a column per dimension.
 #[derive(Clone, Debug)]
 struct Columns(Arc<AttributionKey>);
 
@@ -36,7 +36,6 @@ impl Serialize for Columns {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let unit = &self.0;
         let mut columns = serializer.serialize_map(None)?;
-        columns.serialize_entry("advertiser", &unit.advertiser)?;
         for dimension in Dimension::attributed() {
             match dimension {
                 Dimension::Variant => columns.serialize_entry(dimension.as_str(), &unit.variant)?,

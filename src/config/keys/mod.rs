@@ -16,5 +16,6 @@ pub(crate) mod token_keys;
 
 pub use api::{ApiKeys, Identity, Role};
 pub(crate) use links::Links;
+pub use links::ReportPage;
 pub use local::LocalKeys;
 pub use token_keys::TokenKeys;

@@ -1,4 +1,4 @@
-//! Operations of the admin API, and the pause endpoint of publishers.
+//! Operations of the admin API.
 
 use crate::catalog::Head;
 use crate::catalog::audit::Entry;
@@ -9,15 +9,14 @@ use crate::http::openapi::operation::{Key, Listener, Operation, operation};
 use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::openapi::{credits, documents, images, parameter};
+use crate::http::openapi::{credits, documents, images, parameter, site_changes};
 use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest};
 use crate::http::ops::admin::documents::StateRequest;
 use crate::http::ops::admin::pauses::PauseRequest;
 use crate::http::ops::admin::review::ReviewReply;
-use crate::http::public::pauses::{PublisherPauseReply, PublisherPauseRequest};
 use crate::publishing::apply::AppliedChange;
 use crate::reporting::overview::document::Overview;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const JSON: &[&str] = &["application/json"];
 
@@ -37,7 +36,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 .response(Response::problem(403, &["forbidden"]).when("Not an operator key."))
         })
         .collect();
-    rows.push(publisher_stops(schemas));
+    rows.extend(site_changes::operations(schemas));
     rows
 }
 
@@ -225,30 +224,4 @@ fn change(schemas: &mut Schemas, row: Operation) -> Operation {
     .response(Response::problem(400, &["malformed_request"]))
     .response(Response::problem(412, &["precondition_failed"]))
     .response(Response::problem(503, &["unavailable"]))
-}
-
-fn publisher_stops(schemas: &mut Schemas) -> Operation {
-    let request: Value = schemas.input::<PublisherPauseRequest>();
-    let reply = schemas.output::<PublisherPauseReply>();
-    operation("post", "/v1/publishers/{id}/pauses", "publisherPause")
-        .describe(
-            "Pause or resume a publisher's pages",
-            "For publishers, with their secret key: the whole site, pages under a path, or pages \
-             about a topic. Takes effect within two seconds.",
-        )
-        .tag("decide")
-        .key(Key::Required)
-        .parameters([parameter::path("id", "The publisher's id.", text(), "eu-tech-news")])
-        .body(
-            JSON,
-            &request,
-            &json!({ "path": { "value": { "path": "/obituaries/", "paused": true } } }),
-        )
-        .response(Response::json(200, &reply, "The change is applied."))
-        .response(Response::problem(400, &["malformed_request"]))
-        .response(Response::problem(403, &["forbidden"]).when("Another party's key."))
-        .response(Response::problem(404, &["not_found"]).when("No such publisher."))
-        .response(Response::problem(412, &["precondition_failed"]))
-        .response(Response::problem(422, &["invalid_field", "invalid_document", "personal_data"]))
-        .response(Response::problem(503, &["unavailable"]))
 }

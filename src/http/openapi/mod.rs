@@ -17,6 +17,7 @@ pub mod reference;
 mod report;
 mod response;
 mod schemas;
+mod site_changes;
 
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::schemas::Schemas;

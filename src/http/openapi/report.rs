@@ -34,8 +34,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/v1/reports/{party}/{id}", "report")
             .describe(
                 "Report on impressions, clicks and spend",
-                "For the party itself and operators; an advertiser's report also with the link to its \
-                 page. Every breakdown adds up to the same total, including `unknown`; amounts of \
+                "For the party itself and operators, also with the link to the party's page. Every breakdown adds up to the same total, including `unknown`; amounts of \
                  different currencies are never added.",
             )
             .tag("report")
@@ -53,7 +52,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("limit", "Rows of a page of JSON, 1,000 by default; CSV has all rows without it.", limit, 100),
                 query("cursor", "Place of the page: follow `next` instead of setting it.", text(), "example"),
                 query("format", "Format; overrides `Accept`.", format, "json"),
-                query("link", "Token of an advertiser's link, instead of a key.", text(), "example"),
+                query("link", "Token of the link to the party's page, instead of a key.", text(), "example"),
             ])
             .response(
                 Response::json(200, &reply, "The report; CSV if `format` or `Accept` requests it.")
@@ -66,29 +65,45 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .response(Response::problem(422, &["invalid_field"]))
             .response(too_many())
             .response(busy()),
-        operation("get", "/reports/{id}", "advertiserPage")
+        report_page("/reports/{id}", "advertiserPage", [from, to])
             .describe(
                 "Advertiser report page",
                 "For advertisers, with a key or an expiring link, which the start banner of a local trial \
                  prints or the operator provides. Errors are HTML pages if `Accept` contains `text/html`.",
             )
-            .tag("report")
-            .key(Key::Optional)
-            .parameters([
-                parameter::path("id", "The advertiser's id.", text(), "zahid-host"),
-                query("link", "Token of a link, instead of a key.", text(), "example"),
-                query("from", from, or_empty(), "2026-11-01"),
-                query("to", to, or_empty(), "2026-12-01"),
-            ])
-            .response(Response::text(200, web::HTML, "The page."))
-            .response(page(Response::problem(400, &["unknown_parameter"])))
-            .response(page(Response::problem(401, &["unauthorized"]).when("The link has expired or is for another page.")))
-            .response(page(Response::problem(403, &["forbidden"]).when("Another party's key.")))
-            .response(page(Response::problem(404, &["unknown_party"]).when("No such advertiser.")))
-            .response(page(Response::problem(422, &["invalid_field"])))
-            .response(page(too_many()))
-            .response(page(busy())),
+            .parameters([parameter::path("id", "The advertiser's id.", text(), "zahid-host")])
+            .response(page(Response::problem(404, &["unknown_party"]).when("No such advertiser."))),
+        report_page("/reports/publishers/{id}", "publisherPage", [from, to])
+            .describe(
+                "Publisher report page",
+                "For publishers, with a key or an expiring link, as for advertisers: revenue, fill, requests \
+                 without a unit by reason, sponsors by placement and topic, and what no sponsor wanted.",
+            )
+            .parameters([parameter::path("id", "The publisher's id.", text(), "eu-tech-news")])
+            .response(page(Response::problem(404, &["unknown_party"]).when("No such publisher."))),
     ]
+}
+
+/// The page of a party: everything but its id.
+fn report_page(path: &str, id: &str, [from, to]: [&str; 2]) -> Operation {
+    operation("get", path, id)
+        .tag("report")
+        .key(Key::Optional)
+        .parameters([
+            query("link", "Token of a link, instead of a key.", text(), "example"),
+            query("from", from, or_empty(), "2026-11-01"),
+            query("to", to, or_empty(), "2026-12-01"),
+        ])
+        .response(Response::text(200, web::HTML, "The page."))
+        .response(page(Response::problem(400, &["unknown_parameter"])))
+        .response(page(
+            Response::problem(401, &["unauthorized"])
+                .when("The link has expired or is for another page."),
+        ))
+        .response(page(Response::problem(403, &["forbidden"]).when("Another party's key.")))
+        .response(page(Response::problem(422, &["invalid_field"])))
+        .response(page(too_many()))
+        .response(page(busy()))
 }
 
 /// 429: the caller has too many reports in progress.

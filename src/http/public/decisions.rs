@@ -7,21 +7,19 @@ use crate::delivery::reader::Reader;
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::{EventKind, NoFill};
 use crate::domain::event_kinds::EventKinds;
-use crate::domain::origin;
-use crate::domain::party::{DecisionAccess, Publisher};
 use crate::domain::region::Country;
 use crate::explain::Explain;
 use crate::http::caller::Caller;
 use crate::http::overload::Overload;
 use crate::http::problem::ApiError;
+use crate::http::public::call_class::{CallClass, Key, require_access, site};
+use crate::http::public::embed_reports::EmbedReports;
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
 use crate::http::public::request;
 use crate::http::public::request::{DecisionRequest, Render};
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::page_warnings;
 use crate::selection::resolve::RegionSignals;
-use crate::traffic::signals;
-use crate::traffic::signals::{AllowedOrigins, Signals};
 use crate::web;
 use crate::world::Worlds;
 use actix_web::http::header;
@@ -37,6 +35,7 @@ pub(crate) struct Decider {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) world: Arc<Worlds>,
     pub(crate) explain: Arc<Explain>,
+    pub(crate) embed_reports: Arc<EmbedReports>,
 }
 
 /// `POST /v1/decisions`.
@@ -78,10 +77,8 @@ async fn handle(
         let field = if request.explain { "explain" } else { "force_creative" };
         return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
-    let mut warnings = request::apply_limits(&mut request, &decider.app.settings.get().request)?;
-    warnings.extend(ignored.into_iter().map(|path| format!("{path}: unknown field, ignored")));
-    let decided =
-        decide_request(decider, http, &request, (identity.as_ref(), None), &mut warnings)?;
+    let caller = (identity.as_ref(), None);
+    let (decided, warnings) = decide_page(decider, http, &mut request, caller, ignored)?;
     let Some(decided) = decided else { return Ok(overloaded(decider, &request)) };
     let explanation = if request.explain {
         let service = decider.explain.clone();
@@ -133,8 +130,36 @@ pub(crate) fn decide_for(
     identity: Option<&Identity>,
     accepts: Option<&AcceptUnit<'_>>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    let mut warnings = request::apply_limits(request, &decider.app.settings.get().request)?;
-    decide_request(decider, http, request, (identity, accepts), &mut warnings)
+    decide_page(decider, http, request, (identity, accepts), Vec::new()).map(|(decided, _)| decided)
+}
+
+/// Truncates a request to its limits and decides it; returns the warnings, too. The publisher's page shows
+/// them. `ignored` are the names of unknown fields.
+fn decide_page(
+    decider: &Decider,
+    http: &HttpRequest,
+    request: &mut DecisionRequest,
+    caller: (Option<&Identity>, Option<&AcceptUnit<'_>>),
+    ignored: Vec<String>,
+) -> Result<(Option<PageDecision>, Vec<String>), ApiError> {
+    let mut warnings = Vec::new();
+    let limited = request::apply_limits(request, &decider.app.settings.get().request);
+    let decided = limited.and_then(|found| {
+        let ignored = ignored.into_iter().map(|path| format!("{path}: unknown field, ignored"));
+        warnings.extend(found.into_iter().chain(ignored));
+        decide_request(decider, http, request, caller, &mut warnings)
+    });
+    let live = decider.world.live();
+    let noted = match &decided {
+        Ok(decided) => decided.as_ref().map(Ok),
+        Err(error) => Some(Err(error)),
+    };
+    if let (Some(publisher), Some(noted)) = (live.publisher(&request.publisher), noted) {
+        let now_ms = decider.app.clock.now_ms();
+        let asked = (&request.page, &request.placements[..]);
+        decider.embed_reports.note(publisher, asked, noted, (&warnings, now_ms));
+    }
+    Ok((decided?, warnings))
 }
 
 /// Decides; `None` if this caller floods the server or the worker is overloaded.
@@ -211,109 +236,6 @@ fn decide_request(
         .decide(&call)
         .map(Some)
         .map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))
-}
-
-/// What a decision's caller is identified as, by its key.
-#[derive(Clone, Copy)]
-enum Key<'a> {
-    /// The publisher's own server.
-    Publisher(&'a Identity),
-    /// An exchange.
-    Exchange(&'a Identity),
-    /// An operator.
-    Operator,
-    /// No key, or one that says nothing about this publisher.
-    None,
-}
-
-impl<'a> Key<'a> {
-    fn of(identity: Option<&'a Identity>, publisher: &str) -> Key<'a> {
-        match identity {
-            Some(own) if own.role == Role::Publisher && own.owner == publisher => {
-                Key::Publisher(own)
-            }
-            Some(own) if own.role == Role::Exchange => Key::Exchange(own),
-            Some(own) if own.role == Role::Operator => Key::Operator,
-            _ => Key::None,
-        }
-    }
-}
-
-/// Rejects callers that may not request decisions for a publisher's pages.
-fn require_access(
-    publisher: &Publisher,
-    key: Key<'_>,
-    is_known_origin: bool,
-) -> Result<(), ApiError> {
-    let (may, needed) = match publisher.decide {
-        DecisionAccess::Open => return Ok(()),
-        DecisionAccess::Origin => (
-            is_known_origin || !matches!(key, Key::None),
-            "from one of its origins, or with its secret key",
-        ),
-        DecisionAccess::Key => {
-            (matches!(key, Key::Publisher(_) | Key::Operator), "with its secret key")
-        }
-    };
-    match may {
-        true => Ok(()),
-        false => Err(ApiError::forbidden(format!(
-            "publisher `{}` takes decision requests only {needed} (its setting `decide` is `{}`)",
-            publisher.id, publisher.decide
-        ))),
-    }
-}
-
-fn site<'a>(app: &'a AppState, publisher: &'a Publisher) -> AllowedOrigins<'a> {
-    AllowedOrigins {
-        origins: &publisher.origins,
-        staging_origins: &publisher.staging_origins,
-        own: Some(&app.own_origin),
-    }
-}
-
-/// Whether a call is a test or idle (unbillable), judged by its origin and signals.
-#[derive(Default)]
-struct CallClass {
-    test: bool,
-    idle: bool,
-    /// If it is idle, only because the reader may not open the page; the events of a reader who does count.
-    prefetched: bool,
-    /// It names no origin, although the publisher lists its own.
-    unrecognised: bool,
-}
-
-impl CallClass {
-    fn of(app: &AppState, publisher: &Publisher, seen: &Caller<'_>, trusted: bool) -> CallClass {
-        if trusted {
-            // A server's own headers say nothing about the reader that it declares.
-            let declared =
-                Signals { accepts: true, agent: seen.declared_agent, ..Signals::default() };
-            let idle = seen.declared_agent.is_some() && declared.is_automated();
-            return CallClass { idle, ..CallClass::default() };
-        }
-        // `GET /v1/unit` is loaded as the document of an iframe.
-        let fetch_dest = seen.signals.fetch_dest.filter(|dest| *dest != "iframe");
-        let signals = &Signals { fetch_dest, ..seen.signals };
-        let named = signals.origin.or_else(|| signals.referer.and_then(signals::origin_of));
-        let canonical = named.and_then(origin::canonical);
-        let is_listed = |list: &[String]| {
-            canonical.as_deref().is_some_and(|origin| origin::any_matches(list, origin))
-        };
-        // An app has the origin `https://localhost`; a listed one is production.
-        let is_unlisted_loopback =
-            named.is_some_and(origin::is_loopback) && !is_listed(&publisher.origins);
-        let site = site(app, publisher);
-        CallClass {
-            test: is_listed(&publisher.staging_origins)
-                || (!app.is_trial() && is_unlisted_loopback),
-            idle: signals.is_automated()
-                || signals.is_prefetch()
-                || signals.is_foreign_origin(&site),
-            prefetched: !signals.is_automated() && !signals.is_foreign_origin(&site),
-            unrecognised: !publisher.origins.is_empty() && !signals.is_known_origin(&site),
-        }
-    }
 }
 
 fn respond(

@@ -3,14 +3,20 @@
 pub(crate) mod advertiser;
 pub(crate) mod assets;
 pub(crate) mod below_path;
+pub(crate) mod blocks;
+pub(crate) mod call_class;
 pub(crate) mod cors;
 pub(crate) mod decisions;
+pub(crate) mod embed_reports;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod limits;
 pub(crate) mod pages;
+pub(crate) mod party_page;
 pub(crate) mod pauses;
+pub(crate) mod publisher;
+pub(crate) mod publisher_key;
 pub(crate) mod reply;
 pub(crate) mod reports;
 pub(crate) mod request;
@@ -39,11 +45,13 @@ pub fn table() -> Vec<Route> {
         // Browsers reporting events.
         route("/e/{token}").get(events::record).post(events::record),
         route("/c/{token}").get_and_head(events::redirect).post(events::redirect),
-        // Publishers pausing their pages in an emergency.
-        route("/v1/publishers/{id}/pauses").post(pauses::own),
+        // Publishers pausing their pages in an emergency, and blocking sponsors.
+        route("/v1/publishers/{id}/pauses").get_and_head(pauses::list).post(pauses::own),
+        route("/v1/publishers/{id}/blocks").get_and_head(blocks::list).post(blocks::own),
         // Advertisers and publishers reading reports.
         route("/v1/reports/{party}/{id}").get_and_head(reports::report),
         route("/reports/{id}").get_and_head(advertiser::page),
+        route("/reports/publishers/{id}").get_and_head(publisher::page),
         // Readers asking why they see a unit.
         route("/w/{id}").get_and_head(pages::why_page),
         // Anyone.

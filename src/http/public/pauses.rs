@@ -3,12 +3,14 @@
 use crate::catalog::check::check_url_prefix;
 use crate::catalog::pause;
 use crate::catalog::pause::SitePart;
-use crate::config::keys::Role;
 use crate::domain::id::TopicId;
+use crate::domain::party::Publisher;
 use crate::http::change::Change;
 use crate::http::problem::ApiError;
-use crate::http::{AppState, body, caller, json};
+use crate::http::public::publisher_key;
+use crate::http::{AppState, body, json};
 use crate::publishing::Publishing;
+use crate::world::Worlds;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
@@ -42,6 +44,43 @@ pub(crate) struct PublisherPauseReply {
     pub(crate) path: Option<String>,
 }
 
+/// What is paused on a site, in files, by an operator or by the publisher.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct PublisherPauses {
+    /// The whole site.
+    pub(crate) site: bool,
+    /// Prefixes of paths and URLs.
+    pub(crate) paths: Vec<String>,
+    /// Topics, with all below them.
+    pub(crate) topics: Vec<TopicId>,
+}
+
+impl PublisherPauses {
+    pub(crate) fn of(site: &Publisher) -> PublisherPauses {
+        let mut paths: Vec<String> = site.all_paused_paths().map(str::to_owned).collect();
+        let mut topics: Vec<TopicId> = site.all_paused_topics().cloned().collect();
+        paths.sort();
+        paths.dedup();
+        topics.sort();
+        topics.dedup();
+        PublisherPauses { site: site.is_paused(), paths, topics }
+    }
+}
+
+/// `GET /v1/publishers/{id}/pauses`: what is paused, for the publisher and operators.
+pub(crate) async fn list(
+    app: Data<AppState>,
+    world: Data<Worlds>,
+    http: HttpRequest,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    publisher_key::require(&app, &http, &path)?;
+    let directory = world.directory();
+    let site = directory.served::<Publisher>(&path);
+    let site = site.ok_or_else(|| publisher_key::unknown(&path))?;
+    Ok(json(&PublisherPauses::of(site)))
+}
+
 /// `POST /v1/publishers/{id}/pauses`: requires the publisher's secret key or an operator key.
 pub(crate) async fn own(
     app: Data<AppState>,
@@ -51,12 +90,7 @@ pub(crate) async fn own(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
-    let identity = caller::identity(&app, &http)?
-        .ok_or_else(|| ApiError::unauthorized("the publisher's secret key is required"))?;
-    let own = identity.role == Role::Publisher && identity.owner == id;
-    if !own && identity.role != Role::Operator {
-        return Err(ApiError::forbidden("this key is for another party"));
-    }
+    let identity = publisher_key::require(&app, &http, &id)?;
     let what = format!("pauses of publishers/{id}");
     // This is on the public listener, so the body limit of public requests applies.
     let limit = app.settings.get().request.body_bytes;
@@ -75,7 +109,7 @@ pub(crate) async fn own(
         }
     };
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
-    let _pass = app.gates.pause(&identity, app.clock.now_ms()).await?;
+    let _pass = app.gates.publisher_change(&identity, app.clock.now_ms()).await?;
     let done = publishing.edit(made, change.expected(), true, &change.by).await?;
     let path = match &part {
         SitePart::Path(path) => check_url_prefix(path).ok().map(|prefix| prefix.to_string()),

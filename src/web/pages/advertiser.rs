@@ -3,6 +3,7 @@
 use super::Layout;
 use super::Link;
 use super::chart::{Chart, per_mille};
+use super::report_parts::{DateForm, FunnelRow, InvalidEventsRow, KeyFigure, ReportContent};
 use crate::web::{assets, html};
 use askama::Template;
 
@@ -11,31 +12,12 @@ use askama::Template;
 pub(crate) struct AdvertiserView<'a> {
     /// The advertiser's name.
     pub(crate) name: &'a str,
-    /// First day of the period as requested; may be empty.
-    pub(crate) from: &'a str,
-    /// End of the period, exclusive.
-    pub(crate) to: &'a str,
-    /// Signed link token, resent with the date form; may be empty.
-    pub(crate) link: &'a str,
+    /// The date form.
+    pub(crate) form: DateForm,
     /// The report, or the rejected form field.
-    pub(crate) content: AdvertiserContent,
+    pub(crate) content: ReportContent<AdvertiserReport>,
     /// The menu.
     pub(crate) links: &'a [Link],
-}
-
-/// The report or an error.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum AdvertiserContent {
-    /// The report of the period.
-    Report(Box<AdvertiserReport>),
-    /// The rejected form field, and why.
-    InvalidField(String, String),
-}
-
-impl Default for AdvertiserContent {
-    fn default() -> AdvertiserContent {
-        AdvertiserContent::Report(Box::default())
-    }
 }
 
 /// A report, read at one moment.
@@ -68,32 +50,6 @@ pub(crate) struct AdvertiserReport {
     pub(crate) call: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct KeyFigure {
-    /// Caption.
-    pub(crate) name: String,
-    /// Formatted value.
-    pub(crate) value: String,
-    /// A remark; may be empty.
-    pub(crate) remark: String,
-}
-
-/// One step of the funnel.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct FunnelRow {
-    /// Name of the step.
-    pub(crate) name: String,
-    pub(crate) gross: String,
-    pub(crate) invalid: String,
-    pub(crate) net: String,
-    /// Share of the preceding step, such as `48.1 % of served`; may be empty.
-    pub(crate) share: String,
-    /// Share of impressions; may be empty.
-    pub(crate) of_impressions: String,
-    /// Net count, for the bar.
-    pub(crate) net_raw: u64,
-}
-
 /// Clicks or copies of one creative by call to action or command.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ResponseRow {
@@ -108,18 +64,6 @@ pub(crate) struct ResponseRow {
     pub(crate) share: String,
     /// Net count, for the bar.
     pub(crate) count_raw: u64,
-}
-
-/// Invalid events of one reason.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct InvalidEventsRow {
-    /// The reason code.
-    pub(crate) reason: String,
-    /// Description of the reason.
-    pub(crate) words: String,
-    pub(crate) count: String,
-    /// Share of all events received.
-    pub(crate) share: String,
 }
 
 /// A campaign's budgets.
@@ -206,10 +150,6 @@ impl Page<'_> {
     /// Filled width of a bar, in thousandths.
     fn share(&self, part: &u64, whole: &u64) -> u64 {
         per_mille(*part, *whole)
-    }
-
-    fn max_of_steps(&self, rows: &[FunnelRow]) -> u64 {
-        rows.iter().map(|row| row.net_raw).max().unwrap_or(0)
     }
 
     fn max_of_responses(&self, rows: &[ResponseRow]) -> u64 {

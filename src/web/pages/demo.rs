@@ -2,6 +2,7 @@
 
 use super::Layout;
 use super::Link;
+use super::embed_tag::embed_tag;
 use crate::web::{assets, html};
 use askama::Template;
 use serde::Deserialize;
@@ -82,15 +83,6 @@ fn choices<'a>(
     all.map(|(value, text)| Choice { value, text, chosen: value == chosen }).collect()
 }
 
-/// The embed snippet that a publisher pastes.
-#[derive(Template)]
-#[template(path = "embed.html", config = "src/web/askama.toml")]
-struct EmbedLine<'a> {
-    base_url: &'a str,
-    publisher: &'a str,
-    attributes: Vec<(&'a str, &'a str)>,
-}
-
 /// The embed snippet, such as `<script async src="…" data-publisher="…" …></script>`.
 ///
 /// Values are escaped; the result is HTML.
@@ -108,7 +100,7 @@ pub(crate) fn embed_line(view: &DemoView<'_>) -> String {
     ];
     let attributes = attributes.into_iter().chain(FACTS);
     let attributes = attributes.filter(|(_, value)| !value.is_empty()).collect();
-    html(&EmbedLine { base_url: view.base_url, publisher: view.publisher, attributes })
+    embed_tag(view.base_url, view.publisher, attributes)
 }
 
 /// Splits a comma-separated list.

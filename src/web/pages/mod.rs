@@ -1,4 +1,4 @@
-//! HTML pages: start, demo, "why this", the advertiser's report, the API reference and guides, the
+//! HTML pages: start, demo, "why this", the reports of advertisers and publishers, the API reference and guides, the
 //! operator console, and error pages.
 //!
 //! Each file has the view that the server fills and the function that renders it. Numbers are passed
@@ -9,9 +9,12 @@ pub(crate) mod chart;
 pub(crate) mod console;
 pub(crate) mod demo;
 pub(crate) mod docs;
+pub(crate) mod embed_tag;
 pub(crate) mod failure;
 pub(crate) mod guide;
 pub(crate) mod index;
+pub(crate) mod publisher;
+pub(crate) mod report_parts;
 pub(crate) mod why;
 
 mod markdown;

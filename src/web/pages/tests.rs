@@ -1,8 +1,8 @@
 //! Properties of all pages: escaped text, nothing inline, and the embed snippet of the demo.
 
 use super::advertiser::{
-    AdvertiserContent, AdvertiserReport, AdvertiserView, Breakdown, BreakdownRow, CampaignRow,
-    FlightRow, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow, advertiser,
+    AdvertiserReport, AdvertiserView, Breakdown, BreakdownRow, CampaignRow, FlightRow, ResponseRow,
+    advertiser,
 };
 use super::chart::Chart;
 use super::console::{ConsoleView, console};
@@ -11,6 +11,11 @@ use super::docs::docs;
 use super::failure::{FailureView, failure};
 use super::guide::{GUIDES, guide};
 use super::index::{IndexView, index};
+use super::publisher::{
+    BlockRow, EmbedProblem, Embeds, GapRow, Gaps, NoFillRow, PlacementTag, PublisherReport,
+    PublisherView, SellerLines, Setup, SiteBreakdown, SiteRow, SponsorRow, SponsorTable, publisher,
+};
+use super::report_parts::{DateForm, FunnelRow, InvalidEventsRow, KeyFigure, ReportContent};
 use super::why::{WhyView, why};
 use super::*;
 use crate::domain::label::LabelTable;
@@ -34,6 +39,58 @@ fn demo_view(links: &[Link]) -> DemoView<'_> {
         explain: Some("/demo/explain/"),
         links,
         ..DemoView::default()
+    }
+}
+
+/// The report of a publisher, filled with markup in every text.
+fn site() -> PublisherReport {
+    let text = || EVIL.to_owned();
+    let row = SiteRow { name: text(), remark: text(), revenue: text(), ..SiteRow::default() };
+    let sponsor = SponsorRow { advertiser: text(), placement: text(), ..SponsorRow::default() };
+    let gap = GapRow { name: text(), remark: text(), ..GapRow::default() };
+    let problem = EmbedProblem { page: text(), text: text(), ..EmbedProblem::default() };
+    PublisherReport {
+        id: text(),
+        facts: vec![KeyFigure { name: text(), value: text(), remark: text() }],
+        no_fills: vec![NoFillRow { reason: text(), words: text(), ..NoFillRow::default() }],
+        sponsors: SponsorTable { rows: vec![sponsor.clone()], totals: vec![sponsor] },
+        gaps: vec![Gaps { column: text(), rows: vec![gap], left_off: 1 }],
+        breakdowns: vec![SiteBreakdown {
+            heading: text(),
+            column: text(),
+            rows: vec![row.clone()],
+            totals: vec![row],
+            ..SiteBreakdown::default()
+        }],
+        blocks: vec![BlockRow { id: text(), name: text(), kind: text(), own: true }],
+        pauses: vec![(text(), text())],
+        blockable: vec![text()],
+        change_calls: text(),
+        embeds: Embeds {
+            last: Some(text()),
+            problems: vec![problem.clone()],
+            unknown: vec![problem],
+            ..Embeds::default()
+        },
+        setup: Setup {
+            tags: vec![PlacementTag {
+                id: text(),
+                name: text(),
+                tag: text(),
+                preview: text(),
+                ..PlacementTag::default()
+            }],
+            has_preview: true,
+            sellers: SellerLines::Lines {
+                ads_txt: text(),
+                sellers_json: text(),
+                url: text(),
+                has_site: false,
+            },
+        },
+        downloads: links(),
+        call: text(),
+        ..PublisherReport::default()
     }
 }
 
@@ -75,9 +132,13 @@ fn pages() -> Vec<(&'static str, String)> {
     };
     let report = |content| AdvertiserView {
         name: EVIL,
-        from: EVIL,
-        to: EVIL,
-        link: EVIL,
+        form: DateForm { from: text(), to: text(), link: text() },
+        content,
+        links: &links,
+    };
+    let own = |content| PublisherView {
+        name: EVIL,
+        form: DateForm { from: text(), to: text(), link: text() },
         content,
         links: &links,
     };
@@ -121,11 +182,10 @@ fn pages() -> Vec<(&'static str, String)> {
         ("index", index(&start)),
         ("demo", demo(&steered)),
         ("why", why(&reader)),
-        ("advertiser", advertiser(&report(AdvertiserContent::Report(Box::new(numbers))))),
-        (
-            "advertiser, refused",
-            advertiser(&report(AdvertiserContent::InvalidField(text(), text()))),
-        ),
+        ("advertiser", advertiser(&report(ReportContent::Report(Box::new(numbers))))),
+        ("advertiser, refused", advertiser(&report(ReportContent::InvalidField(text(), text())))),
+        ("publisher", publisher(&own(ReportContent::Report(Box::new(site()))))),
+        ("publisher, refused", publisher(&own(ReportContent::InvalidField(text(), text())))),
         ("failure", failure(&failed)),
         ("console", console(&operator)),
         ("docs", docs(&document, "/openapi.json", &links)),
@@ -175,8 +235,8 @@ fn every_page_complies_with_its_content_security_policy() {
         }
         let scripts = html.matches("<script ").count();
         let wanted = match page {
-            "demo" => 2,
-            "console" | "advertiser" | "advertiser, refused" => 1,
+            "demo" | "publisher" => 2,
+            "console" | "advertiser" | "advertiser, refused" | "publisher, refused" => 1,
             _ => 0,
         };
         assert_eq!(scripts, wanted, "{page}");

@@ -4,6 +4,7 @@
 pub mod decision;
 pub mod inventory;
 pub mod metrics;
+pub mod page;
 pub mod ports;
 pub mod process;
 pub mod promql;

@@ -10,7 +10,7 @@ use super::inventory::copy_images_into;
 use super::wait_until;
 use adjacent::app::{App, Options, Services, StopSignal};
 use adjacent::clock::{Clock, ManualClock, SystemClock};
-use adjacent::config::keys::{LocalKeys, TokenKeys};
+use adjacent::config::keys::{LocalKeys, ReportPage, TokenKeys};
 use adjacent::config::limit_settings::LayerSettings;
 use adjacent::config::{Settings, load};
 use adjacent::http::AppState;
@@ -261,9 +261,18 @@ impl TestServer {
 
     /// A signed link to an advertiser's report page, valid for `valid_for_ms`.
     pub fn link(&self, advertiser: &str, valid_for_ms: i64) -> String {
+        self.link_to(&ReportPage::Advertiser(advertiser.parse().unwrap()), valid_for_ms)
+    }
+
+    /// A signed link to a publisher's report page, valid for `valid_for_ms`.
+    pub fn publisher_link(&self, publisher: &str, valid_for_ms: i64) -> String {
+        self.link_to(&ReportPage::Publisher(publisher.parse().unwrap()), valid_for_ms)
+    }
+
+    fn link_to(&self, page: &ReportPage, valid_for_ms: i64) -> String {
         let clock = &self.state.clock;
         let keys = TokenKeys::open(self.state.settings.get().store.keys(), clock.now()).unwrap();
-        keys.links().sign(&advertiser.parse().unwrap(), clock.now_ms() + valid_for_ms)
+        keys.links().sign(page, clock.now_ms() + valid_for_ms)
     }
 
     /// API key of `operator`, `publisher:ID` or `advertiser:ID`.

@@ -1,27 +1,19 @@
 //! Breakdowns of the report by day, hour, topic and so on, as tables that add up and charts.
 
 use crate::domain::attribution::Dimension;
-use crate::domain::creative::Creative;
-use crate::domain::entity::EntityDoc;
 use crate::domain::money::Currency;
-use crate::domain::party::Publisher;
-use crate::domain::region::Country;
-use crate::domain::taxonomy::TopicDoc;
-use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
-use crate::http::public::advertiser::sum::{Sum, money};
+use crate::http::public::party_page::charts;
+use crate::http::public::party_page::ledger_snapshot::LedgerSnapshot;
+use crate::http::public::party_page::names::name;
+use crate::http::public::party_page::sum::{Sum, money, share};
 use crate::reporting::report::{Report, Row};
-use crate::web::pages::advertiser::Breakdown;
+use crate::web::pages::advertiser::{Breakdown, BreakdownRow};
 use crate::web::pages::chart::Chart;
-use crate::world::directory::Directory;
-use jiff::civil::Date;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Maximum rows of a table. Further rows are summed in one more row, so that the table adds up.
 const MAX_ROWS: usize = 100;
-
-/// Maximum bars of a chart by day.
-const MAX_DAYS: usize = 400;
 
 /// The tables: heading, column title, dimension.
 const TABLES: [(&str, &str, Dimension); 8] = [
@@ -47,7 +39,8 @@ pub(super) fn all(ledger: &LedgerSnapshot<'_>) -> Vec<Breakdown> {
 }
 
 fn breakdown(heading: &str, column: &str, totals: &[Row]) -> Breakdown {
-    let total = |row: &Row| Sum::of(&row.figures).row("Total".into(), String::new(), row.currency);
+    let total =
+        |total: &Row| row(&Sum::of(&total.figures), "Total".into(), String::new(), total.currency);
     Breakdown {
         heading: heading.to_owned(),
         column: column.to_owned(),
@@ -56,73 +49,26 @@ fn breakdown(heading: &str, column: &str, totals: &[Row]) -> Breakdown {
     }
 }
 
+/// A sum as a row of the page.
+fn row(sum: &Sum, name: String, remark: String, currency: Currency) -> BreakdownRow {
+    BreakdownRow {
+        name,
+        remark,
+        impressions: sum.impressions.to_string(),
+        viewable: sum.viewable.to_string(),
+        clicks: sum.clicks.to_string(),
+        click_rate: share(sum.clicks, sum.impressions),
+        copies: sum.copies.to_string(),
+        spend: money(sum.spend_micros, currency),
+    }
+}
+
 fn by_day(ledger: &LedgerSnapshot<'_>) -> Breakdown {
     let Report { rows, totals, .. } = ledger.report(&[Dimension::Day]);
-    let row =
-        |row: &Row| Sum::of(&row.figures).row(row.keys[0].clone(), String::new(), row.currency);
-    let sums: Vec<(Date, &Row)> =
-        rows.iter().filter_map(|row| Some((row.keys[0].parse().ok()?, row))).collect();
-    let days = days(ledger, &sums);
-    let mut impressions: BTreeMap<Date, u64> = BTreeMap::new();
-    let mut spent: BTreeMap<Currency, BTreeMap<Date, i64>> = BTreeMap::new();
-    for (day, row) in &sums {
-        *impressions.entry(*day).or_default() += row.figures.impressions.net;
-        *spent.entry(row.currency).or_default().entry(*day).or_default() +=
-            row.figures.spend_micros;
-    }
-    let count = |day: &Date| impressions.get(day).copied().unwrap_or(0);
-    let shown = days.iter().map(|day| (count(day), format!("{day}: {} impressions", count(day))));
-    let mut charts = vec![chart("Impressions by day", "impressions", shown, &days)];
-    for (currency, spent) in &spent {
-        let spent = |day: &Date| spent.get(day).copied().unwrap_or(0);
-        // Refunds and credits can exceed a day's spend; bars do not go below zero.
-        let height = |day: &Date| u64::try_from(spent(day)).unwrap_or(0);
-        let paid = days
-            .iter()
-            .map(|day| (height(day), format!("{day}: {}", money(spent(day), *currency))));
-        charts.push(chart("Spend by day", &format!("spend in {currency}"), paid, &days));
-    }
-    if rows.is_empty() {
-        charts.clear();
-    }
-    Breakdown { rows: rows.iter().map(row).collect(), charts, ..breakdown("By day", "Day", totals) }
-}
-
-/// Every day of the period, including empty ones; for a period of more than [`MAX_DAYS`] days, the days
-/// from its first to its last row (at most the last [`MAX_DAYS`]).
-fn days(ledger: &LedgerSnapshot<'_>, found: &[(Date, &Row)]) -> Vec<Date> {
-    let period = ledger.period;
-    let (Some((first, _)), Some((last, _))) = (found.first(), found.last()) else {
-        return Vec::new();
-    };
-    let all: Vec<Date> = period
-        .from
-        .series(jiff::Span::new().days(1))
-        .take_while(|day| *day < period.to)
-        .take(MAX_DAYS + 1)
-        .collect();
-    if all.len() <= MAX_DAYS {
-        return all;
-    }
-    let between = first.series(jiff::Span::new().days(1)).take_while(|day| day <= last);
-    let between: Vec<Date> = between.collect();
-    between[between.len().saturating_sub(MAX_DAYS)..].to_vec()
-}
-
-fn chart(
-    title: &str,
-    unit: &str,
-    values: impl Iterator<Item = (u64, String)>,
-    days: &[Date],
-) -> Chart {
-    let end = |day: Option<&Date>| day.map(Date::to_string).unwrap_or_default();
-    Chart {
-        description: format!("{title}; the table below has the numbers"),
-        unit: unit.to_owned(),
-        first: end(days.first()),
-        last: end(days.last()),
-        values: values.collect(),
-    }
+    let charts = charts::by_day(rows, ledger.period, "Spend", |figures| figures.spend_micros);
+    let day =
+        |day: &Row| row(&Sum::of(&day.figures), day.keys[0].clone(), String::new(), day.currency);
+    Breakdown { rows: rows.iter().map(day).collect(), charts, ..breakdown("By day", "Day", totals) }
 }
 
 /// All days aggregated by hour of the day.
@@ -148,11 +94,12 @@ fn by_hour(ledger: &LedgerSnapshot<'_>) -> Breakdown {
         last: "23:00".to_owned(),
         values: (0..24).map(bar).collect(),
     };
-    let row =
-        |((hour, currency), sum): ((String, Currency), Sum)| sum.row(hour, String::new(), currency);
+    let hour = |((hour, currency), sum): ((String, Currency), Sum)| {
+        row(&sum, hour, String::new(), currency)
+    };
     Breakdown {
         charts: if rows.is_empty() { Vec::new() } else { vec![chart] },
-        rows: sums.into_iter().map(row).collect(),
+        rows: sums.into_iter().map(hour).collect(),
         ..breakdown("By hour of the day", "Hour", totals)
     }
 }
@@ -163,9 +110,9 @@ fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimensi
     let mut rows: Vec<&Row> = rows.iter().collect();
     rows.sort_by_key(|row| Reverse((row.figures.impressions.net, row.figures.clicks.net)));
     let rest = rows.split_off(rows.len().min(MAX_ROWS));
-    let row = |row: &&Row| {
-        let remark = name(ledger.directory, by, &row.keys[0]);
-        Sum::of(&row.figures).row(row.keys[0].clone(), remark, row.currency)
+    let found = |found: &&Row| {
+        let remark = name(ledger.directory, by, &found.keys[0]);
+        row(&Sum::of(&found.figures), found.keys[0].clone(), remark, found.currency)
     };
     let mut others: BTreeMap<Currency, (usize, Sum)> = BTreeMap::new();
     for row in &rest {
@@ -174,26 +121,10 @@ fn by_size(ledger: &LedgerSnapshot<'_>, heading: &str, column: &str, by: Dimensi
         sum.add(&row.figures);
     }
     let others = others.into_iter().map(|(currency, (count, sum))| {
-        sum.row(format!("{count} more"), "see the downloads below".to_owned(), currency)
+        row(&sum, format!("{count} more"), "see the downloads below".to_owned(), currency)
     });
     Breakdown {
-        rows: rows.iter().map(row).chain(others).collect(),
+        rows: rows.iter().map(found).chain(others).collect(),
         ..breakdown(heading, column, totals)
     }
-}
-
-/// The latest name of an id; empty if it needs none.
-fn name(directory: &Directory, by: Dimension, id: &str) -> String {
-    let found = match by {
-        Dimension::Topic => directory.find::<TopicDoc>(id).map(|topic| topic.name.clone()),
-        Dimension::Entity => directory.find::<EntityDoc>(id).map(|entity| entity.name.clone()),
-        Dimension::Region => id.parse().ok().map(|country: Country| country.name().to_owned()),
-        Dimension::Publisher => directory.find::<Publisher>(id).map(|site| site.name.clone()),
-        Dimension::Creative => {
-            let creative = directory.find::<Creative>(id);
-            creative.map(|creative| creative.headline.as_written().to_owned())
-        }
-        _ => None,
-    };
-    found.unwrap_or_default()
 }

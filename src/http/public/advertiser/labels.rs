@@ -1,37 +1,8 @@
 //! Display texts of domain values, for advertisers.
 
-use crate::domain::event::{EventKind, InvalidReason, Pricing};
+use crate::domain::event::{EventKind, Pricing};
 use crate::domain::money::Micros;
 use crate::reporting::overview::document::{FlightStatus, GoalOverview};
-
-/// Why an event is invalid, in one sentence.
-pub(super) fn invalid_reason(reason: InvalidReason) -> &'static str {
-    match reason {
-        InvalidReason::Forged => "The event token was not issued by this server.",
-        InvalidReason::Expired => "The event arrived after its counting window.",
-        InvalidReason::Bot => "A declared or detected bot.",
-        InvalidReason::Agent => "An AI agent that says so.",
-        InvalidReason::Prefetch => "The page was prefetched, not viewed.",
-        InvalidReason::RateLimited => "The visitor exceeded the rate limit.",
-        InvalidReason::TooFast => {
-            "The event followed the impression faster than a human can react."
-        }
-        InvalidReason::OrphanClick => "A click without an impression.",
-        InvalidReason::OutOfRegion => {
-            "The event came from a country other than the one the unit was chosen for."
-        }
-        InvalidReason::WrongOrigin => {
-            "The event came from a page that does not belong to the site."
-        }
-        InvalidReason::OverBudget => "The budget was exhausted: delivered free of charge.",
-        InvalidReason::OverGoal => "The goal was reached: delivered free of charge.",
-        InvalidReason::Test => "A test by the site.",
-        InvalidReason::Paused => "The flight or the site was paused when the event arrived.",
-        InvalidReason::Idle => "The unit was requested by a bot or from another site.",
-        InvalidReason::Late => "The event arrived too late to check it for duplicates.",
-        InvalidReason::Credited => "Counted at first, later found invalid and credited.",
-    }
-}
 
 /// Delivery status of a flight.
 pub(super) fn status(status: FlightStatus) -> &'static str {

@@ -4,38 +4,31 @@ use crate::domain::attribution::Dimension;
 use crate::domain::campaign::Campaign;
 use crate::domain::creative::Creative;
 use crate::domain::event::EventKind;
-use crate::domain::id::AdvertiserId;
-use crate::http::public::advertiser::ledger_snapshot::LedgerSnapshot;
-use crate::http::public::advertiser::sum::{money, share};
-use crate::http::public::advertiser::{breakdowns, delivery, labels};
-use crate::http::public::reports::ReportSources;
+use crate::http::public::advertiser::{breakdowns, delivery};
+use crate::http::public::party_page::Opened;
+use crate::http::public::party_page::downloads::Downloads;
+use crate::http::public::party_page::figures::{
+    amounts, combined, fact, funnel, invalid_events, provisional_after,
+};
+use crate::http::public::party_page::ledger_snapshot::LedgerSnapshot;
+use crate::http::public::party_page::sum::{money, money_per, share};
 use crate::http::public::reports::period::Period;
-use crate::ledger::views::Views;
-use crate::reporting::Completeness;
 use crate::reporting::overview::MAX_FLIGHTS;
 use crate::reporting::overview::document::AdvertiserOverview;
-use crate::reporting::report::{Figure, Figures, Report, Row};
+use crate::reporting::report::{Figures, Party, Report, Row};
 use crate::web::pages::Link;
-use crate::web::pages::advertiser::{
-    AdvertiserReport, FunnelRow, InvalidEventsRow, KeyFigure, ResponseRow,
-};
+use crate::web::pages::advertiser::{AdvertiserReport, ResponseRow};
+use crate::web::pages::report_parts::KeyFigure;
 use crate::world::directory::Directory;
-use jiff::{SignedDuration, Timestamp};
-
-/// How old the provisional part must be until the page mentions it: a fleet always has some seconds.
-const PROVISIONAL_REMARK_AFTER: SignedDuration = SignedDuration::from_secs(60);
+use jiff::Timestamp;
 
 /// What clicks and copies are counted by.
 const RESPONSES: [Dimension; 2] = [Dimension::Creative, Dimension::Cta];
 
 /// Everything on the page. Scans the ledger rows of the period, and every flight.
-pub(super) fn numbers(
-    sources: &ReportSources,
-    views: &Views,
-    id: &AdvertiserId,
-    period: &Period,
-    link: &str,
-) -> AdvertiserReport {
+pub(super) fn numbers(opened: &Opened, id: &str, period: &Period) -> AdvertiserReport {
+    let sources = &opened.sources;
+    let files = Downloads::new(opened, period, ("advertisers", id));
     let now = sources.app.clock.now();
     let time =
         |at: Timestamp| at.to_zoned(period.zone.rules().clone()).strftime("%F %T").to_string();
@@ -45,10 +38,11 @@ pub(super) fn numbers(
     let tables: Vec<[Dimension; 1]> = breakdowns::dimensions().map(|by| [by]).collect();
     let by: Vec<&[Dimension]> = tables.iter().map(<[Dimension; 1]>::as_slice).collect();
     let by = [&by[..], &[&RESPONSES]].concat();
-    let ledger = LedgerSnapshot::read(views, id, period, directory, &by);
+    let party = Party::Advertiser(id.to_owned());
+    let ledger = LedgerSnapshot::read(&opened.views, &party, period, directory, &by);
     let Report { rows, totals, .. } = ledger.report(&RESPONSES);
     let combined = combined(totals);
-    let overview = sources.reporting.overview_of(id.as_str());
+    let overview = sources.reporting.overview_of(id);
     let currency = overview.as_ref().map_or_else(String::new, |own| own.currency.to_string());
     let campaigns = overview.as_ref().map_or(&[][..], |own| &own.campaigns);
     let flights = campaigns.iter().flat_map(|campaign| &campaign.flights);
@@ -59,12 +53,12 @@ pub(super) fn numbers(
     AdvertiserReport {
         time_zone: period.zone.name().to_owned(),
         at: time(completeness.complete_through),
-        provisional_after: provisional_after(&completeness, period, now).map(time),
+        provisional_after: provisional_after(&completeness, period.from_ms, now).map(time),
         is_final: completeness.is_final,
         facts: facts(totals, overview.as_ref()),
-        steps: steps(&combined),
+        steps: funnel(&combined),
         responses: responses(directory, rows, &combined),
-        refused: invalid_rows(&combined),
+        refused: invalid_events(&combined),
         campaigns: campaigns
             .iter()
             .map(|one| {
@@ -75,66 +69,26 @@ pub(super) fn numbers(
         flights: flights.map(|flight| delivery::flight(flight, &currency)).collect(),
         flights_left_off: all_flights.count().saturating_sub(MAX_FLIGHTS),
         breakdowns: breakdowns::all(&ledger),
-        downloads: downloads(id, period, link),
-        call: format!(
-            "curl -H \"Authorization: Bearer $KEY\" \\\n  \"{}{}\"",
-            sources.app.public_url,
-            report_url(id, period, "day,topic", "csv", "")
-        ),
+        downloads: downloads(&files),
+        call: files.call("day,topic", "csv"),
     }
-}
-
-/// The time after which figures are provisional, if that is long enough ago to be worth a remark.
-fn provisional_after(of: &Completeness, period: &Period, now: Timestamp) -> Option<Timestamp> {
-    let from = Timestamp::from_millisecond(period.from_ms).unwrap_or(now);
-    let after = of.final_until.unwrap_or(from);
-    (of.is_provisional && now.duration_since(after) > PROVISIONAL_REMARK_AFTER).then_some(after)
-}
-
-/// Counts summed over all currencies; amounts of different currencies are never added.
-fn combined(totals: &[Row]) -> Figures {
-    let mut combined = Figures::default();
-    let add = |sum: &mut Figure, one: Figure| {
-        sum.gross += one.gross;
-        sum.invalid += one.invalid;
-        sum.net += one.net;
-    };
-    for Row { figures, .. } in totals {
-        combined.filled += figures.filled;
-        add(&mut combined.impressions, figures.impressions);
-        add(&mut combined.viewable, figures.viewable);
-        add(&mut combined.clicks, figures.clicks);
-        add(&mut combined.copies, figures.copies);
-        for (reason, count) in &figures.refused {
-            *combined.refused.entry(*reason).or_default() += count;
-        }
-    }
-    combined
-}
-
-fn fact(name: &str, value: String, remark: &str) -> KeyFigure {
-    KeyFigure { name: name.to_owned(), value, remark: remark.to_owned() }
 }
 
 fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<KeyFigure> {
-    let sum = |micros: fn(&Figures) -> i64| {
-        let each = totals.iter().map(|row| money(micros(&row.figures), row.currency));
-        let each: Vec<String> = each.collect();
-        if each.is_empty() { "0.00".to_owned() } else { each.join(" + ") }
-    };
     let mut facts = vec![
-        fact("Spend", sum(|figures| figures.spend_micros), "net of refunds and credits"),
+        fact(
+            "Spend",
+            amounts(totals, |figures| figures.spend_micros),
+            "net of refunds and credits",
+        ),
         fact(
             "Refunded",
-            sum(|figures| figures.returned_micros),
+            amounts(totals, |figures| figures.returned_micros),
             "refunds and credits for invalid traffic",
         ),
     ];
     if let [Row { currency, figures, .. }] = totals {
-        let per = |times: i64, count: u64| {
-            let count = i64::try_from(count).ok().filter(|count| *count > 0)?;
-            Some(money(figures.spend_micros.checked_mul(times)? / count, *currency))
-        };
+        let per = |times, count| money_per(figures.spend_micros, times, count, *currency);
         let (shown, clicked) = (figures.impressions.net, figures.clicks.net);
         facts
             .extend(per(1_000, shown).map(|each| fact("eCPM", each, "spend per 1000 impressions")));
@@ -152,38 +106,6 @@ fn facts(totals: &[Row], overview: Option<&AdvertiserOverview>) -> Vec<KeyFigure
         facts.push(fact("Remaining today", left, "now, before reservations"));
     }
     facts
-}
-
-/// The funnel; clicks and copies both relate to viewable impressions.
-fn steps(combined: &Figures) -> Vec<FunnelRow> {
-    let shown = combined.impressions.net;
-    let step = |name: &str, figure: Figure, before: (&str, u64)| FunnelRow {
-        name: name.to_owned(),
-        gross: figure.gross.to_string(),
-        invalid: figure.invalid.to_string(),
-        net: figure.net.to_string(),
-        share: match share(figure.net, before.1) {
-            empty if empty.is_empty() => empty,
-            share => format!("{share} of {}", before.0),
-        },
-        of_impressions: share(figure.net, shown),
-        net_raw: figure.net,
-    };
-    let served = FunnelRow {
-        name: "served".to_owned(),
-        gross: combined.filled.to_string(),
-        net: combined.filled.to_string(),
-        net_raw: combined.filled,
-        ..FunnelRow::default()
-    };
-    let (filled, viewable) = (("served", combined.filled), ("viewable", combined.viewable.net));
-    vec![
-        served,
-        step("impressions", combined.impressions, filled),
-        step("viewable", combined.viewable, ("impressions", shown)),
-        step("clicks", combined.clicks, viewable),
-        step("copies", combined.copies, viewable),
-    ]
 }
 
 /// Clicks per call to action and copies per command, for each creative, with the text on the unit.
@@ -217,40 +139,18 @@ fn responses(directory: &Directory, rows: &[Row], combined: &Figures) -> Vec<Res
     found
 }
 
-fn invalid_rows(combined: &Figures) -> Vec<InvalidEventsRow> {
-    let figures = [combined.impressions, combined.viewable, combined.clicks, combined.copies];
-    let received: u64 = figures.iter().map(|figure| figure.gross).sum();
-    let row = |(reason, count): (&crate::domain::event::InvalidReason, &u64)| InvalidEventsRow {
-        reason: reason.to_string(),
-        words: labels::invalid_reason(*reason).to_owned(),
-        count: count.to_string(),
-        share: share(*count, received),
-    };
-    combined.refused.iter().map(row).collect()
-}
-
-fn downloads(id: &AdvertiserId, period: &Period, link: &str) -> Vec<Link> {
-    let file = |text: &str, by: &str, format: &str, note: &str| {
-        Link::new(text, report_url(id, period, by, format, link)).with_note(note)
-    };
+fn downloads(files: &Downloads<'_>) -> Vec<Link> {
     vec![
-        file("days.csv", "day", "csv", "one row per day"),
-        file("hours.csv", "hour", "csv", "one row per hour"),
-        file("topics.csv", "topic,entity,region", "csv", "by topic, entity and country"),
-        file("sites.csv", "publisher,placement", "csv", "by site and placement"),
-        file(
+        files.file("days.csv", "day", "csv", "one row per day"),
+        files.file("hours.csv", "hour", "csv", "one row per hour"),
+        files.file("topics.csv", "topic,entity,region", "csv", "by topic, entity and country"),
+        files.file("sites.csv", "publisher,placement", "csv", "by site and placement"),
+        files.file(
             "creatives.csv",
             "flight,creative,variant,cta",
             "csv",
             "by flight, creative, text variant and call to action",
         ),
-        file("report.json", "day", "json", "one row per day, with invalid events by reason"),
+        files.file("report.json", "day", "json", "one row per day, with invalid events by reason"),
     ]
-}
-
-/// URL of a report over the same period; its amounts are in micros.
-fn report_url(id: &AdvertiserId, period: &Period, by: &str, format: &str, link: &str) -> String {
-    let (from, to) = (period.from, period.to);
-    let link = if link.is_empty() { String::new() } else { format!("&link={link}") };
-    format!("/v1/reports/advertisers/{id}?from={from}&to={to}&by={by}&format={format}{link}")
 }

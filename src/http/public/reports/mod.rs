@@ -12,6 +12,7 @@ use crate::config::keys::Role;
 use crate::domain::attribution::Dimension;
 use crate::events::Events;
 use crate::http::problem::ApiError;
+use crate::http::public::embed_reports::EmbedReports;
 use crate::http::public::reports::query::{MAX_LIMIT, ReportQuery, ReportRequest};
 use crate::http::public::reports::stream::{READ_TIMEOUT, Source};
 use crate::http::public::reports::threads::{ReportThreads, Slot};
@@ -40,6 +41,7 @@ pub(crate) struct ReportSources {
     pub(crate) events: Arc<Events>,
     pub(crate) world: Arc<Worlds>,
     pub(crate) threads: Arc<ReportThreads>,
+    pub(crate) embed_reports: Arc<EmbedReports>,
 }
 
 /// A report.

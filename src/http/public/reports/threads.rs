@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 /// Reports in progress or waiting.
 const MAX_REPORTS: usize = 16;
 
-/// The same of one caller: a key, or the holders of links to one advertiser's page.
+/// The same of one caller: a key, or the holders of links to one party's page.
 const MAX_REPORTS_PER_CALLER: usize = 4;
 
 /// Cores for each thread.
@@ -25,7 +25,7 @@ const CORES: usize = 4;
 pub(crate) fn limit() -> CallLimit {
     CallLimit {
         calls: "reports and pages of advertisers and publishers",
-        caller: "key, or the links to one advertiser's page",
+        caller: "key, or the links to one party's page",
         each: None,
         all: None,
         at_once_each: Some(MAX_REPORTS_PER_CALLER),

@@ -1,15 +1,14 @@
-//! The figures of one advertiser's page, from one moment of the ledger and one pass over its rows.
+//! The figures of one party's page, from one moment of the ledger and one pass over its rows.
 
 use crate::domain::attribution::Dimension;
-use crate::domain::id::AdvertiserId;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
 use crate::reporting::report;
 use crate::reporting::report::{Page, Party, Query, Report};
 use crate::world::directory::Directory;
 
-/// The figures of one advertiser's page.
-pub(super) struct LedgerSnapshot<'a> {
+/// The figures of one party's page.
+pub(crate) struct LedgerSnapshot<'a> {
     /// Each with its dimensions.
     reports: Vec<(Vec<Dimension>, Report)>,
     /// The period of the page.
@@ -19,16 +18,16 @@ pub(super) struct LedgerSnapshot<'a> {
 }
 
 impl<'a> LedgerSnapshot<'a> {
-    /// Makes the reports by each of these dimensions.
+    /// Makes the party's reports by each of these dimensions.
     pub(crate) fn read(
         views: &Views,
-        id: &AdvertiserId,
+        party: &Party,
         period: &'a Period,
         directory: &'a Directory,
         by: &[&[Dimension]],
     ) -> LedgerSnapshot<'a> {
         let query = |by: &&[Dimension]| Query {
-            party: Party::Advertiser(id.to_string()),
+            party: party.clone(),
             from_ms: period.from_ms,
             to_ms: period.to_ms,
             by: by.to_vec(),
