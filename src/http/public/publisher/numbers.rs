@@ -85,7 +85,6 @@ fn facts(totals: &[Row], combined: &Figures) -> Vec<KeyFigure> {
         let micros = figures.revenue_micros.unwrap_or(0);
         let each = |count| money_per(micros, 1_000, count, *currency);
         facts.extend(each(shown).map(|each| fact("eCPM", each, "revenue per 1000 impressions")));
-        facts.extend(each(requests).map(|each| fact("RPM", each, "revenue per 1000 requests")));
     }
     facts
 }
@@ -135,7 +134,7 @@ fn downloads(files: &Downloads<'_>) -> Vec<Link> {
             "sponsors.csv",
             "advertiser,placement,topic",
             "csv",
-            "by sponsor, placement and topic; `none` are requests without a unit",
+            "by sponsor, placement and topic; “none” are requests without a unit",
         ),
         files.file("placements.csv", "placement", "csv", "by placement"),
         files.file("topics.csv", "topic,entity,region", "csv", "by topic, entity and country"),
