@@ -70,6 +70,10 @@ pub(crate) const CONSOLE_JS: &str = "console.js";
 pub(crate) const PUBLISHER_JS: &str = "publisher.js";
 /// Script of pages with sortable tables.
 pub(crate) const TABLES_JS: &str = "tables.js";
+/// Script of pages with code: copy buttons and colours.
+pub(crate) const CODE_JS: &str = "code.js";
+/// The icon of all pages.
+pub(crate) const ICON: &str = "icon.svg";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let read = |name: Cow<'static, str>| {
@@ -99,6 +103,7 @@ fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     }
 }
@@ -138,11 +143,12 @@ mod tests {
     #[test]
     fn every_linked_file_is_embedded() {
         let on_request = ["reading.js", "debug.js"];
-        let linked = [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS, TABLES_JS];
+        let linked = [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS, TABLES_JS, CODE_JS];
         for name in linked.into_iter().chain(on_request) {
             assert!(by_name(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
-        assert_eq!(all().len(), 8);
+        assert!(by_name(ICON).is_some_and(|icon| icon.bytes.len() < 500));
+        assert_eq!(all().len(), 10);
     }
 
     #[test]

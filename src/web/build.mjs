@@ -40,6 +40,7 @@ const common = {
 const browserFiles = async () => {
   await writeFile(`${here}built/unit.css`, `${unit}${await minified("frame")}\n`);
   await writeFile(`${here}built/site.css`, `${await minified("site")}\n`);
+  await cp(`${here}styles/icon.svg`, `${here}built/icon.svg`);
   const bundle = (name, more = {}) =>
     build({
       ...common,
@@ -67,7 +68,7 @@ const browserFiles = async () => {
   const block = compressed.code.replace(/^\(\(\)=>\{var /, "{let ").replace(/\}\)\(\);$/, "}");
   if (!/^\{let .*\}$/s.test(block)) throw new Error("adjacent.js: expected one top-level function");
   await writeFile(`${here}built/adjacent.js`, `${block}\n`);
-  for (const name of ["demo", "console", "publisher", "tables"]) await bundle(name);
+  for (const name of ["demo", "console", "publisher", "tables", "code"]) await bundle(name);
 };
 
 /** Leaves the import of the package's main module as it is, under this path. */

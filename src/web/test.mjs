@@ -31,8 +31,14 @@ test("`decide` alone is at most 1.25 KiB gzipped and contains no styles", async 
   assert.ok(!outputFiles[0].text.includes("adj-"), "contains styles");
 });
 
+test("the script that colours and copies code is at most 8 KiB gzipped, the icon 500 bytes", () => {
+  const [code, icon] = [gzipped(built("code.js")), built("icon.svg").length];
+  assert.ok(code <= 8 * 1024, `${code} bytes`);
+  assert.ok(icon <= 500, `${icon} bytes`);
+});
+
 test("no script stores data or writes markup", () => {
-  const own = ["adjacent.js", "reading.js", "debug.js", "demo.js", "console.js", "publisher.js", "tables.js"].map((name) => [name, built(name)]);
+  const own = ["adjacent.js", "reading.js", "debug.js", "demo.js", "console.js", "publisher.js", "tables.js", "code.js"].map((name) => [name, built(name)]);
   const theirs = ["index.js", "react.js"].map((name) => [name, packaged(name)]);
   for (const [name, bytes] of own.concat(theirs)) {
     const text = bytes.toString();

@@ -55,6 +55,35 @@ test("the trace beside the article shows which flight was drawn", async () => {
   }
 });
 
+test("the funnel counts decision, impression, viewable and click, without scrolling inside a box, wide and on a phone", async () => {
+  for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 }]) {
+    const page = await browser.page({ viewport });
+    await page.goto(`${server.demo}#end`);
+    await unit(page).waitFor();
+    const step = (name) => page.locator(`[data-step="${name}"]`);
+    const reads = (name, count) => page.waitForFunction(([name, count]) => document.querySelector(`[data-step="${name}"]`).textContent === count, [name, count]);
+    for (const name of ["decision", "impression", "viewable"]) await reads(name, "1");
+    assert.equal(await step("click").innerText(), "0");
+    await unit(page).locator(".adj-title").click({ modifiers: ["Control"] });
+    await reads("click", "1");
+    await unit(page).locator(".adj-title").click({ modifiers: ["Control"] });
+    assert.deepEqual(await page.locator("[data-step]").allInnerTexts(), ["1", "1", "1", "1"]);
+
+    const boxes = await page.locator(".funnel").evaluate((node) => {
+      const scrolls = (one) => ["auto", "scroll", "hidden"].includes(getComputedStyle(one).overflowY);
+      const around = [];
+      for (let one = node; one !== document.documentElement; one = one.parentElement) if (scrolls(one) && one !== document.body) around.push(one.className);
+      const { top, bottom } = node.getBoundingClientRect();
+      return { around, top, bottom, height: innerHeight, width: document.documentElement.scrollWidth - innerWidth };
+    });
+    assert.deepEqual(boxes.around, []);
+    assert.ok(boxes.width <= 0);
+    // Below the unit, on the same screen.
+    assert.ok(boxes.top >= 0 && boxes.bottom <= boxes.height, JSON.stringify(boxes));
+    await page.context().close();
+  }
+});
+
 test("the switches change the declared page data and therefore the decision", async () => {
   const page = await browser.page();
   await page.goto(`${server.demo}?topic=cooking&viewer=AT&entities=`);

@@ -40,7 +40,7 @@ const cell = (from) => (url) => {
   const one = `<adjacent-unit placement="article-end" topics="ai-infrastructure" styles="${style}"></adjacent-unit>`;
   return story(scriptTag(from.base) + one, head);
 };
-const HEIGHTS = { terminal: 700, card: 580, line: 180 };
+const HEIGHTS = { terminal: 520, card: 460, line: 180 };
 const overview = `<!doctype html><html lang="en"><style>
   body { margin: 0; width: 1960px; display: grid; grid-template-columns: 640px 340px 640px 340px; background: #fff }
   iframe { border: 0; width: 100%; margin: 0 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 
 /// Routes without authorization.
-const OPEN: [&str; 27] = [
+const OPEN: [&str; 28] = [
     "/v1/decisions",
     "/v1/unit",
     "/embed/pictures/{file}",
@@ -19,11 +19,13 @@ const OPEN: [&str; 27] = [
     "/demo",
     "/demo/explain/{id}",
     "/docs",
+    "/docs/search",
     "/docs/{guide}",
     "/openapi.json",
     "/v1/limits",
     "/v1/privacy",
     "/livez",
+    "/favicon.ico",
     "/robots.txt",
     "/.well-known/security.txt",
     // Adapters for other clients' protocols, each disabled by default.

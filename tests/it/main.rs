@@ -5,6 +5,7 @@
 mod adapters;
 mod advertiser;
 mod authorization;
+mod browser_pages;
 mod cheap_reads;
 mod cli;
 mod cluster;

@@ -16,7 +16,7 @@ const IMAGE: &[u8] = include_bytes!("../../config/inventory/pictures/pfanne.png"
 const DECISION_ID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}";
 
 /// Successful responses that no example leads to.
-const NOT_REQUESTED: [&str; 8] = [
+const NOT_REQUESTED: [&str; 10] = [
     "embed 200 text/css",
     "embed 304",
     "picture 200 image/gif",
@@ -24,6 +24,9 @@ const NOT_REQUESTED: [&str; 8] = [
     "picture 200 image/webp",
     "picture 304",
     "openRtb 204",
+    // By `Accept`: `browser_pages`.
+    "limits 200 text/html",
+    "privacy 200 text/html",
     // Nothing was billed on the day of the example: 202.
     "refund 200 application/json",
 ];

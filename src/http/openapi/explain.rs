@@ -7,6 +7,8 @@ use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::explain::EventsReply;
 use crate::http::public::limits::{LimitsReply, PrivacyReply};
+use crate::web;
+use serde_json::json;
 
 /// The operations, in the order of the route table.
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
@@ -48,10 +50,16 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 "Limits",
                 "For integrators: request limits, counting windows and traffic rules in force.",
             )
-            .response(Response::json(200, &limits, "The limits in force.")),
+            .response(
+                Response::json(200, &limits, "The limits in force; a page if `Accept` prefers HTML.")
+                    .in_format(web::HTML, json!({ "type": "string" })),
+            ),
         operation("get", "/v1/privacy", "privacy")
             .describe("Data map", "Which data is used and stored, and which never is.")
-            .response(Response::json(200, &privacy, "The data map.")),
+            .response(
+                Response::json(200, &privacy, "The data map; a page if `Accept` prefers HTML.")
+                    .in_format(web::HTML, json!({ "type": "string" })),
+            ),
     ];
     rows.into_iter().map(|row| row.tag("explain")).collect()
 }

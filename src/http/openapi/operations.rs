@@ -16,6 +16,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .describe("Liveness", "For the process manager: whether the process responds, nothing else.")
             .on(Listener::Both)
             .response(Response::text(200, PLAIN, "The process responds.")),
+        operation("get", "/favicon.ico", "icon")
+            .describe("Icon", "The icon of all pages.")
+            .response(Response::text(200, "image/svg+xml", "The file.")),
         operation("get", "/robots.txt", "crawlers")
             .describe("Crawlers", "Which addresses crawlers leave alone.")
             .response(Response::text(200, PLAIN, "The file.")),

@@ -78,6 +78,15 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/docs", "docs")
             .describe("API reference", "This document as a page, available offline.")
             .response(page("The page.")),
+        operation("get", "/docs/search", "searchGuides")
+            .describe(
+                "Search the guides",
+                "The sections that have all words; without a word or a result, all of them.",
+            )
+            .parameters([query("q", "Words to search for.", text(), "label")])
+            .response(page("The page."))
+            .response(Response::problem(400, &["unknown_parameter"]))
+            .response(Response::problem(422, &["invalid_field"]).when("A parameter is repeated.")),
         operation("get", "/docs/{guide}", "guide")
             .describe("Guide", "For publishers, advertisers, operators and developers; available offline.")
             .parameters([parameter::path("guide", "Name of the guide.", guides, "publisher")])

@@ -3,15 +3,16 @@
 use crate::config::limit_settings::QuotaSetting;
 use crate::config::settings::{EventWindows, RequestLimits, SnapshotSettings};
 use crate::domain::event::EventKind;
+use crate::http::AppState;
 use crate::http::gate::{CALL_LIMITS, CallLimit};
 use crate::http::public::events;
+use crate::http::public::negotiated;
 use crate::http::public::reports::threads;
-use crate::http::{AppState, json};
 use crate::traffic::limits::{Layer, LayerQuotas, Quotas};
 use crate::traffic::rules::{RULES, Rule};
 use crate::traffic::{Quota, agents};
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 /// The limits in force.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct LimitsReply<'a> {
-    /// EventWindows within which events are counted.
+    /// Windows within which events are counted.
     pub(crate) windows: EventWindows,
     /// Size limits of a request.
     pub(crate) request: RequestSizes,
@@ -233,13 +234,24 @@ fn layers(quotas: &Quotas) -> Vec<LayerReply> {
     Layer::ALL.iter().zip(&quotas.0).map(reply).collect()
 }
 
+/// Titles and first sentences of the pages.
+const LIMITS: (&str, &str) = (
+    "Limits and windows",
+    "Request limits, the windows within which events are counted, and every rule that can reject an event, with \
+     the values in force.",
+);
+const PRIVACY: (&str, &str) = (
+    "Data map",
+    "Which data this server uses, for what, how long it is kept, and what is never kept.",
+);
+
 /// `GET /v1/limits`.
-pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn limits(app: Data<AppState>, http: HttpRequest) -> HttpResponse {
     let settings = app.settings.get();
     let RequestLimits { topics, entities, keywords, characters, placements, body_bytes } =
         settings.request;
     let values = serde_json::to_value(&*settings).unwrap_or_default();
-    json(&LimitsReply {
+    let reply = LimitsReply {
         windows: settings.windows,
         request: RequestSizes {
             topics,
@@ -263,7 +275,8 @@ pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
         snapshot: settings.snapshot,
         rules: RULES.iter().map(|one| rule(one, &values)).collect(),
         agents: agent_lists(),
-    })
+    };
+    negotiated::reply(&app, &http, LIMITS, &reply)
 }
 
 /// The data map: which data is used, for what, and how long it is stored.
@@ -317,10 +330,10 @@ pub(crate) struct Retention {
 }
 
 /// `GET /v1/privacy`: the data map.
-pub(crate) async fn privacy(app: Data<AppState>) -> HttpResponse {
+pub(crate) async fn privacy(app: Data<AppState>, http: HttpRequest) -> HttpResponse {
     let days = app.settings.get().decision_log.days;
     let used = |what, why, kept: String| DataUse { what, why, kept };
-    json(&PrivacyReply {
+    let reply = PrivacyReply {
         identifiers_of_persons: "none is asked for, set or read; no cookie, no storage",
         used: vec![
             used("the page's context", "to choose a unit", format!("decision log, {days} days")),
@@ -356,5 +369,6 @@ pub(crate) async fn privacy(app: Data<AppState>) -> HttpResponse {
             decision_log_days: days,
             ledger: "as required by law",
         },
-    })
+    };
+    negotiated::reply(&app, &http, PRIVACY, &reply)
 }

@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod limits;
+pub(crate) mod negotiated;
 pub(crate) mod pages;
 pub(crate) mod party_page;
 pub(crate) mod pauses;
@@ -58,10 +59,12 @@ pub fn table() -> Vec<Route> {
         route("/").get_and_head(pages::start),
         route("/demo").get_and_head(pages::demo),
         route("/demo/explain/{id}").get_and_head(pages::demo_explain),
+        route("/docs/search").get_and_head(pages::search),
         route("/docs/{guide}").get_and_head(pages::guide),
         route("/v1/limits").get_and_head(limits::limits),
         route("/v1/privacy").get_and_head(limits::privacy),
         route("/livez").get_and_head(live),
+        route("/favicon.ico").get_and_head(well_known::icon),
         route("/robots.txt").get_and_head(well_known::crawlers),
         route("/.well-known/security.txt").get_and_head(well_known::security),
     ]
@@ -77,6 +80,7 @@ pub(crate) fn routes(
         config.app_data(app).configure(extract::settings);
         let scope = web::scope("")
             .wrap(from_fn(guard::guard))
+            .wrap(from_fn(negotiated::page_of_missing))
             .wrap(from_fn(below_path::prefix_links))
             .wrap(from_fn(cors::open))
             .wrap(security_headers("cross-origin"));

@@ -13,12 +13,13 @@ use crate::web::pages::demo::{DemoQuery, DemoView};
 use crate::web::pages::failure::FailureView;
 use crate::web::pages::index::IndexView;
 use crate::web::pages::why::WhyView;
-use crate::web::pages::{Link, demo, failure, guide, index, why};
+use crate::web::pages::{Link, demo, failure, guide, index, search, why};
 use crate::world::Worlds;
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::Deserialize;
 
 /// Preferred publisher and placement of the demo page.
 const DEMO: (&str, &str) = ("eu-tech-news", "article-end");
@@ -46,10 +47,16 @@ pub(crate) fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
         StatusCode::FORBIDDEN => "Each key and each link gives access to the reports of one party.",
         _ => "Check the address, or go to the start page.",
     };
+    let is_missing = status == StatusCode::NOT_FOUND;
     let mut page = html(failure::failure(&FailureView {
-        title: status.canonical_reason().unwrap_or("Error"),
+        title: if is_missing {
+            "Page not found"
+        } else {
+            status.canonical_reason().unwrap_or("Error")
+        },
         detail: &error.to_string(),
         help,
+        is_missing,
         links: &menu(app),
     }));
     *page.status_mut() = status;
@@ -217,6 +224,20 @@ fn render_why(
         privacy_url: "/v1/privacy",
         report_url,
     }))
+}
+
+/// Query parameters of the search.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SearchQuery {
+    /// Words that a section must have.
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /docs/search`: the sections of the guides with all words of `q`.
+pub(crate) async fn search(app: Data<AppState>, query: Query<SearchQuery>) -> HttpResponse {
+    html(search::search(&query.q, &app.public_url, &menu(&app)))
 }
 
 /// `GET /docs/{guide}`.

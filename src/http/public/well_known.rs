@@ -1,9 +1,11 @@
-//! Files that programs look for: `/robots.txt`, and `/.well-known/security.txt` of
+//! Files that programs look for: `/favicon.ico`, `/robots.txt`, and `/.well-known/security.txt` of
 //! [RFC 9116](https://www.rfc-editor.org/rfc/rfc9116).
 
 use crate::http::AppState;
 use crate::http::problem::ApiError;
+use crate::web::assets;
 use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::Data;
 use jiff::SignedDuration;
 
@@ -16,6 +18,16 @@ const VALID: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 fn text(body: String) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(body)
+}
+
+/// `GET /favicon.ico`: the icon of all pages, for replies that cannot link it. Browsers go by its content
+/// type, which is SVG.
+pub(crate) async fn icon() -> Result<HttpResponse, ApiError> {
+    let icon = assets::by_name(assets::ICON).ok_or_else(ApiError::no_route)?;
+    Ok(HttpResponse::Ok()
+        .content_type(icon.content_type)
+        .insert_header((header::CACHE_CONTROL, "public, max-age=86400"))
+        .body(icon.bytes.as_ref()))
 }
 
 /// `GET /robots.txt`.

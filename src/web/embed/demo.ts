@@ -1,6 +1,8 @@
 /** The script of the demo page: shows the decision and its explanation beside the unit. The unit is
  *  not involved; the script only listens to the events that any page can receive. */
 
+import { copies } from "./copy";
+import { count, counted } from "./funnel";
 import { attribute } from "./page";
 import { rows, element } from "./show";
 import { explain, type Trace } from "./explain";
@@ -30,24 +32,14 @@ const facts = (decision: Decision): [string, string | undefined][] => {
       ];
 };
 
-/** Lists the events that the page sent, from the browser's resource timing entries. */
+/** Lists the events that the page sent for a decision. */
 const watchReports = (into: HTMLElement, decision: Decision): void => {
-  const known = new Map([
-    [decision.event_urls?.impression, "impression"],
-    [decision.event_urls?.viewable, "viewable"],
-    [decision.creative?.command?.copy_url, "copy"],
-  ]);
   into.replaceChildren(element("li", "none yet"));
-  const seen = new Set<string>();
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      const kind = known.get(entry.name);
-      if (!kind || seen.has(kind)) continue;
-      if (!seen.size) into.replaceChildren();
-      seen.add(kind);
-      into.append(element("li", `${kind}, ${(entry.startTime / 1000).toFixed(1)} s into the page`));
-    }
-  }).observe({ type: "resource", buffered: true });
+  let sent = 0;
+  counted(decision, (kind, at) => {
+    if (!sent++) into.replaceChildren();
+    into.append(element("li", `${kind}, ${(at / 1000).toFixed(1)} s into the page`));
+  });
 };
 
 let latest = 0;
@@ -56,6 +48,7 @@ const show = async (decision: Decision | undefined): Promise<void> => {
   const box = panel();
   if (!box) return;
   const own = ++latest;
+  if (decision) count("decision");
   if (!decision) {
     box.replaceChildren(element("p", "The server did not respond in time. The page is unchanged."));
     return;
@@ -108,16 +101,9 @@ document.addEventListener("DOMContentLoaded", () => {
   form?.addEventListener("change", () => form.requestSubmit());
   playground((decision) => void show(decision));
   for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copies]")) {
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      const from = document.getElementById(button.dataset["copies"] ?? "");
-      if (!from) return;
-      getSelection()?.selectAllChildren(from);
-      navigator.clipboard?.writeText(from.textContent ?? "").then(
-        () => (button.textContent = "copied"),
-        () => {},
-      );
-    });
+    const from = document.getElementById(button.dataset["copies"] ?? "");
+    button.hidden = !from;
+    if (from) copies(button, from);
   }
 });
 

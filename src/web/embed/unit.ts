@@ -83,11 +83,11 @@ export const draw = (decision: Decision, host: Element): HTMLElement | undefined
   // A test's events are never counted.
   top.append(decision.test ? " TEST " : " ", label.sponsor_line || "");
   picture(top, "logo", shown.logo);
+  const head = make(box, "p", "head");
+  link(head, "title", creative.headline, creative.click_url, { rel }) || head.append(creative.headline);
   picture(box, "image", shown.image);
   line("proof", shown.proof?.text);
   line("kicker", shown.kicker);
-  const head = make(box, "p", "head");
-  link(head, "title", creative.headline, creative.click_url, { rel }) || head.append(creative.headline);
   line("body", shown.body);
   if (commandText?.text) command(box, commandText);
   const go = make(box, "p", "go");

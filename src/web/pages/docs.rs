@@ -5,7 +5,7 @@ use super::Link;
 use super::guide;
 use super::markdown::{inline, paragraphs};
 use super::schema::{Field, fields, kind, pretty, resolve};
-use crate::web::html;
+use crate::web::{assets, html};
 use askama::Template;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -61,6 +61,9 @@ struct Page<'a> {
     description: String,
     document: &'a str,
     guides: Vec<Link>,
+    script: String,
+    /// For the search form.
+    query: &'a str,
     calls: Vec<Call>,
 }
 
@@ -185,6 +188,8 @@ pub(crate) fn docs(document: &Value, address: &str, links: &[Link]) -> String {
         description: paragraphs(text(info, "description")),
         document: address,
         guides: guide::links().collect(),
+        script: assets::path(assets::CODE_JS),
+        query: "",
         calls,
     })
 }

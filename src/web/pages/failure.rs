@@ -14,6 +14,8 @@ pub(crate) struct FailureView<'a> {
     pub(crate) detail: &'a str,
     /// What to do.
     pub(crate) help: &'a str,
+    /// Whether nothing is at this address: the page then has links to what is.
+    pub(crate) is_missing: bool,
     /// The menu.
     pub(crate) links: &'a [Link],
 }
@@ -23,9 +25,11 @@ pub(crate) struct FailureView<'a> {
 struct Page<'a> {
     layout: Layout<'a>,
     view: &'a FailureView<'a>,
+    /// For the search form.
+    query: &'a str,
 }
 
 /// Renders the error page.
 pub(crate) fn failure(view: &FailureView<'_>) -> String {
-    html(&Page { layout: Layout::new(view.title, view.links, ""), view })
+    html(&Page { layout: Layout::new(view.title, view.links, ""), view, query: "" })
 }

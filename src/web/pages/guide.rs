@@ -4,7 +4,7 @@
 use super::Layout;
 use super::Link;
 use super::markdown::{Rendered, render};
-use crate::web::html;
+use crate::web::{assets, html};
 use askama::Template;
 use rust_embed::Embed;
 
@@ -14,7 +14,7 @@ use rust_embed::Embed;
 struct Snippets;
 
 /// The base address in guides and snippets; replaced by the server's own.
-const EXAMPLE: &str = "https://units.example";
+pub(super) const EXAMPLE: &str = "https://units.example";
 
 /// How a guide links to a snippet: alone on a line, and shown in its place when served.
 const SNIPPET: &str = "](../snippets/";
@@ -142,9 +142,13 @@ pub(crate) fn named(name: &str) -> Option<&'static Guide> {
 struct Page<'a> {
     layout: Layout<'a>,
     guide: &'a Rendered,
+    script: String,
+    /// For the search form.
+    query: &'a str,
 }
 
-fn rendered(guide: &Guide, base_url: &str) -> Rendered {
+/// The guide as HTML and as text.
+pub(super) fn rendered(guide: &Guide, base_url: &str) -> Rendered {
     let here = |text: &str| text.replace(EXAMPLE, base_url);
     let file = |name: &str| {
         let found = Snippets::get(name)?;
@@ -175,7 +179,8 @@ fn snippet(line: &str) -> Option<&str> {
 pub(crate) fn guide(guide: &Guide, base_url: &str, links: &[Link]) -> String {
     let here = format!("/docs/{}", guide.name);
     let guide = &rendered(guide, base_url);
-    html(&Page { layout: Layout::new(&guide.title, links, &here), guide })
+    let script = assets::path(assets::CODE_JS);
+    html(&Page { layout: Layout::new(&guide.title, links, &here), guide, script, query: "" })
 }
 
 #[cfg(test)]
@@ -203,9 +208,10 @@ mod tests {
         for guide in &GUIDES {
             let made = rendered(guide, "https://own.example/x");
             assert!(!made.html.contains("units.example"), "{}", guide.name);
+            assert!(!made.html.contains("\"></code>"), "{}", guide.name);
             assert!(!made.html.contains("<code></code>"), "{}", guide.name);
             assert!(!made.html.contains("href=\"\""), "{}: a link leads nowhere", guide.name);
-            assert!(made.headings.len() > 3, "{}", guide.name);
+            assert!(made.headings().count() > 3, "{}", guide.name);
             assert!(!made.title.is_empty(), "{}", guide.name);
         }
         assert!(

@@ -9,10 +9,47 @@ use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser
 pub(super) struct Rendered {
     /// The first heading, which is not in `html`.
     pub(crate) title: String,
-    /// Second-level headings: element id and text.
-    pub(crate) headings: Vec<(String, String)>,
+    /// The text in parts: what is above the first heading, then one part per heading.
+    pub(crate) sections: Vec<Section>,
     /// The rest of the document.
     pub(crate) html: String,
+}
+
+/// A heading with the text below it, up to the next heading.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Section {
+    /// Element id of the heading, unique in its document; empty above the first one.
+    pub(crate) id: String,
+    pub(crate) heading: String,
+    /// 2 or more; 0 above the first heading.
+    pub(crate) level: u8,
+    /// Without markup.
+    pub(crate) text: String,
+}
+
+impl Rendered {
+    /// Second-level headings.
+    pub(crate) fn headings(&self) -> impl Iterator<Item = &Section> {
+        self.sections.iter().filter(|section| section.level == 2)
+    }
+
+    /// Adds to the text of the last section.
+    fn add_text(&mut self, part: &str) {
+        if self.sections.is_empty() {
+            self.sections.push(Section::default());
+        }
+        self.sections.iter_mut().next_back().into_iter().for_each(|last| last.text.push_str(part));
+    }
+
+    /// The id of a heading: its words in lower case, with a number if another heading has them, too.
+    fn id_of(&self, words: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        let id: String = words.chars().map(plain).collect();
+        let is_taken = |id: &str| self.sections.iter().any(|section| section.id == id);
+        let numbered = (2..).map(|number| format!("{id}-{number}"));
+        let free = std::iter::once(id.clone()).chain(numbered).find(|id| !is_taken(id));
+        free.unwrap_or(id)
+    }
 }
 
 /// Renders a document. `file` returns the content of files that fences name, such as
@@ -20,21 +57,42 @@ pub(super) struct Rendered {
 pub(super) fn render(text: &str, file: &dyn Fn(&str) -> Option<String>) -> Rendered {
     let mut rendered = Rendered::default();
     let mut events = Vec::new();
-    let mut code: Option<String> = None;
+    let mut code: Option<(String, &str)> = None;
     let mut parser = Parser::new_ext(text, Options::ENABLE_TABLES);
     while let Some(event) = parser.next() {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
                 heading(level, &mut parser, &mut rendered, &mut events)
             }
-            Event::Start(Tag::CodeBlock(kind)) => code = Some(fenced_file(&kind, file)),
+            Event::Start(Tag::CodeBlock(kind)) => {
+                code = Some((fenced_file(&kind, file), language(&kind)));
+            }
             Event::End(TagEnd::CodeBlock) => {
-                events.push(raw_html("<pre tabindex=\"0\"><code>"));
-                events.push(Event::Text(code.take().unwrap_or_default().into()));
-                events.push(raw_html("</code></pre>\n"));
+                let (text, language) = code.take().unwrap_or_default();
+                rendered.add_text(&text);
+                let class = format!("<div class=\"code\"><pre tabindex=\"0\"><code{language}>");
+                events.push(Event::Html(class.into()));
+                events.push(Event::Text(text.into()));
+                events.push(raw_html("</code></pre></div>\n"));
             }
             Event::Text(part) if code.is_some() => {
-                code.iter_mut().for_each(|text| text.push_str(&part));
+                code.iter_mut().for_each(|(text, _)| text.push_str(&part));
+            }
+            Event::Text(part) => {
+                rendered.add_text(&part);
+                events.push(Event::Text(part));
+            }
+            Event::Code(part) => {
+                rendered.add_text(&part);
+                events.push(Event::Code(part));
+            }
+            Event::SoftBreak => {
+                rendered.add_text(" ");
+                events.push(Event::SoftBreak);
+            }
+            Event::End(end @ (TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell)) => {
+                rendered.add_text("\n");
+                events.push(Event::End(end));
             }
             Event::Start(Tag::Table(_)) => {
                 events.push(raw_html("<div class=\"scroll\" tabindex=\"0\">"));
@@ -86,6 +144,25 @@ fn fenced_file(kind: &CodeBlockKind<'_>, file: &dyn Fn(&str) -> Option<String>) 
     info.split_whitespace().nth(1).and_then(file).unwrap_or_default()
 }
 
+/// The class of a code block: the language of its file or, without one, the one that the fence names.
+fn language(kind: &CodeBlockKind<'_>) -> &'static str {
+    let CodeBlockKind::Fenced(info) = kind else { return "" };
+    let mut words = info.split_whitespace();
+    let named = words.next().unwrap_or_default();
+    let ending = words.next().and_then(|file| file.rsplit('.').next());
+    match ending.unwrap_or(named) {
+        "bash" | "sh" => " class=\"language-bash\"",
+        "css" => " class=\"language-css\"",
+        "html" | "njk" => " class=\"language-html\"",
+        "js" | "jsx" | "mjs" | "ts" => " class=\"language-js\"",
+        "json" => " class=\"language-json\"",
+        "py" | "python" => " class=\"language-py\"",
+        "rust" => " class=\"language-rs\"",
+        "toml" => " class=\"language-toml\"",
+        _ => "",
+    }
+}
+
 fn heading<'t>(
     level: HeadingLevel,
     parser: &mut Parser<'t>,
@@ -107,18 +184,25 @@ fn heading<'t>(
         rendered.title = words;
         return;
     }
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let id_text: String = words.chars().map(plain).collect();
+    let id_text = rendered.id_of(&words);
     let id = Some(CowStr::from(id_text.clone()));
     events.push(Event::Start(Tag::Heading { level, id, classes: Vec::new(), attrs: Vec::new() }));
-    events.extend(inside.into_iter().map(|event| match event {
-        Event::InlineHtml(part) => Event::Text(part),
-        other => other,
+    // The id has letters, digits and hyphens only.
+    events.push(Event::Html(format!("<a class=\"anchor\" href=\"#{id_text}\">").into()));
+    events.extend(inside.into_iter().filter_map(|event| match event {
+        Event::InlineHtml(part) => Some(Event::Text(part)),
+        // No link inside the heading's own.
+        Event::Start(Tag::Link { .. }) | Event::End(TagEnd::Link) => None,
+        other => Some(other),
     }));
+    events.push(raw_html("</a>"));
     events.push(Event::End(TagEnd::Heading(level)));
-    if level == HeadingLevel::H2 {
-        rendered.headings.push((id_text, words));
-    }
+    rendered.sections.push(Section {
+        id: id_text,
+        heading: words,
+        level: level as u8,
+        text: String::new(),
+    });
 }
 
 #[cfg(test)]
@@ -160,15 +244,35 @@ mod tests {
     #[test]
     fn a_fence_that_names_a_file_contains_it() {
         let rendered = html("```php x/y.php\n```");
-        assert_eq!(rendered, "<pre tabindex=\"0\"><code>&lt;?php echo '&lt;b&gt;';</code></pre>\n");
-        assert_eq!(html("```php\nown\n```"), "<pre tabindex=\"0\"><code>own\n</code></pre>\n");
+        let block = |class: &str, text: &str| {
+            format!(
+                "<div class=\"code\"><pre tabindex=\"0\"><code{class}>{text}</code></pre></div>\n"
+            )
+        };
+        assert_eq!(rendered, block("", "&lt;?php echo '&lt;b&gt;';"));
+        assert_eq!(html("```php\nown\n```"), block("", "own\n"));
+        assert_eq!(html("```sh\nown\n```"), block(" class=\"language-bash\"", "own\n"));
     }
 
     #[test]
     fn headings_have_ids_and_the_first_is_the_title() {
         let rendered = render("# A `title`\n\n## Why this\n\n### Deeper\n\nWords.", &|_| None);
         assert_eq!(rendered.title, "A title");
-        assert_eq!(rendered.headings, [("why-this".to_owned(), "Why this".to_owned())]);
-        assert!(rendered.html.starts_with("<h2 id=\"why-this\">Why this</h2>\n<h3 id=\"deeper\">"));
+        let expected = "<h2 id=\"why-this\"><a class=\"anchor\" href=\"#why-this\">Why this</a></h2>\n\
+                        <h3 id=\"deeper\">";
+        assert!(rendered.html.starts_with(expected), "{}", rendered.html);
+        let found: Vec<_> = rendered.headings().map(|one| (&*one.id, &*one.heading)).collect();
+        assert_eq!(found, [("why-this", "Why this")]);
+    }
+
+    #[test]
+    fn every_section_has_its_text_and_an_id_of_its_own() {
+        let text = "# T\n\nAbove.\n\n## Same\n\nOne `code`\nline.\n\n## Same\n\n| a | b |\n|---|---|\n\n```sh\nx\n```";
+        let rendered = render(text, &|_| None);
+        let found: Vec<_> =
+            rendered.sections.iter().map(|one| (&*one.id, &*one.text, one.level)).collect();
+        let expected =
+            [("", "Above.\n", 0), ("same", "One code line.\n", 2), ("same-2", "a\nb\nx\n", 2)];
+        assert_eq!(found, expected);
     }
 }

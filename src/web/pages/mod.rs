@@ -1,5 +1,5 @@
-//! HTML pages: start, demo, "why this", the reports of advertisers and publishers, the API reference and guides, the
-//! operator console, and error pages.
+//! HTML pages: start, demo, "why this", the reports of advertisers and publishers, the API reference, the guides
+//! and the search over them, replies of the API for browsers, the operator console, and error pages.
 //!
 //! Each file has the view that the server fills and the function that renders it. Numbers are passed
 //! as formatted text, and additionally raw where a bar is drawn from them.
@@ -11,10 +11,12 @@ pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod embed_tag;
 pub(crate) mod failure;
+pub(crate) mod figures;
 pub(crate) mod guide;
 pub(crate) mod index;
 pub(crate) mod publisher;
 pub(crate) mod report_parts;
+pub(crate) mod search;
 pub(crate) mod why;
 
 mod markdown;
@@ -46,6 +48,7 @@ impl Link {
 /// The common layout of every page.
 struct Layout<'a> {
     stylesheet: String,
+    icon: String,
     title: &'a str,
     /// Menu entries in order.
     links: &'a [Link],
@@ -55,7 +58,8 @@ struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     fn new(title: &'a str, links: &'a [Link], current: &'a str) -> Layout<'a> {
-        Layout { stylesheet: assets::path(assets::SITE_CSS), title, links, current }
+        let [stylesheet, icon] = [assets::SITE_CSS, assets::ICON].map(assets::path);
+        Layout { stylesheet, icon, title, links, current }
     }
 }
 

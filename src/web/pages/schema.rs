@@ -31,6 +31,12 @@ pub(super) fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     found
 }
 
+/// The description of a property: its own, else that of its type.
+pub(super) fn description<'a>(document: &'a Value, property: &'a Value) -> &'a str {
+    let own = property["description"].as_str();
+    own.or_else(|| resolve(document, property)["description"].as_str()).unwrap_or_default()
+}
+
 fn choices(schema: &Value) -> Option<&Vec<Value>> {
     ["oneOf", "anyOf", "allOf"].iter().find_map(|key| schema[*key].as_array())
 }
@@ -106,9 +112,6 @@ fn collect_fields(
     let required = schema["required"].as_array();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let full = format!("{prefix}{name}");
-        let description = property["description"].as_str();
-        let description =
-            description.or_else(|| resolve(document, property)["description"].as_str());
         let is_required =
             required.is_some_and(|all| all.iter().any(|one| one.as_str() == Some(name)));
         if rows.iter().any(|row| row.name == full) {
@@ -117,7 +120,7 @@ fn collect_fields(
         rows.push(Field {
             kind: kind(property),
             required: is_required,
-            description: inline(description.unwrap_or_default()),
+            description: inline(description(document, property)),
             name: full.clone(),
         });
         collect_fields(document, property, &format!("{full}."), depth + 1, rows);

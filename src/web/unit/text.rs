@@ -29,18 +29,16 @@ fn lines(unit: &RenderedUnit<'_>, form: Form) -> Vec<String> {
     let text = |text: &str| form.text(text);
     let mut lines =
         vec![format!("{} {}", form.strong(unit.label.text), text(&unit.label.sponsor_line))];
+    lines.push(match (form, unit.head_link()) {
+        (Form::Markdown, Some(address)) => form.strong_link(&creative.headline, address),
+        _ => form.strong(&creative.headline),
+    });
     if unit.is_full() {
         lines.extend(creative.proof.as_ref().map(|proof| {
             let source = format!("{}, {}", proof.source, proof.as_of);
             format!("{} ({})", text(proof.text), text(&source))
         }));
         lines.extend(creative.kicker.as_deref().map(text));
-    }
-    lines.push(match (form, unit.head_link()) {
-        (Form::Markdown, Some(address)) => form.strong_link(&creative.headline, address),
-        _ => form.strong(&creative.headline),
-    });
-    if unit.is_full() {
         lines.extend(Some(text(&creative.body)).filter(|body| !body.is_empty()));
         lines.extend(creative.command.as_ref().map(|command| form.code(command.text)));
     }
@@ -173,9 +171,9 @@ mod tests {
         let example = RenderedUnit::example();
         let text = plain(&example);
         let expected = "Anzeige präsentiert von zahid.host\n\
+            Run your AI side-project on zahid.host\n\
             4,200+ EU-deployed projects (zahid.host, own count of running projects, 2026-10-01)\n\
             reading about AI infrastructure? ship yours in a single git push.\n\
-            Run your AI side-project on zahid.host\n\
             Push a repository and get a running service with its own address, logs and a certificate.\n\
             $ git push zahid main\n\
             Get free account: https://units.example/c/AQEAprimary\n\
@@ -210,8 +208,9 @@ mod tests {
             prop_assume!(!text.trim().is_empty());
             let shown = text.replace('\n', " ").trim().to_owned();
             let (texts, links) = read(&markdown(&unit(&text)));
-            prop_assert_eq!(&texts[2], &shown);
-            prop_assert_eq!(&texts[3], &shown);
+            for at in [1, 3, 4] {
+                prop_assert_eq!(&texts[at], &shown);
+            }
             prop_assert_eq!(&links[..], &LINKS.map(String::from)[..]);
         }
     }
