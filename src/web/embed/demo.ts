@@ -1,7 +1,7 @@
 /** The script of the demo page: shows the decision and its explanation beside the unit. The unit is
  *  not involved; the script only listens to the events that any page can receive. */
 
-import { attribute } from "./page";
+import { lists } from "./page";
 import { rows, element } from "./show";
 import { explain, type Trace } from "./explain";
 import { playground, shown } from "./playground";
@@ -98,7 +98,7 @@ for (const what of ["fill", "nofill", "error"]) {
     const { decision } = (event as CustomEvent<{ decision?: Decision }>).detail;
     void show(decision);
     // Shown under the placement name that the page requested.
-    const name = attribute(event.target as Element, "placement");
+    const name = lists(event.target as Element).placement?.[0] ?? "";
     shown({ decisions: { [name]: decision } }, decision);
   });
 }
