@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod limits;
+pub(crate) mod notices;
 pub(crate) mod pages;
 pub(crate) mod pauses;
 pub(crate) mod reply;
@@ -44,8 +45,8 @@ pub fn table() -> Vec<Route> {
         // Advertisers and publishers reading reports.
         route("/v1/reports/{party}/{id}").get_and_head(reports::report),
         route("/reports/{id}").get_and_head(advertiser::page),
-        // Readers asking why they see a unit.
-        route("/w/{id}").get_and_head(pages::why_page),
+        // Readers asking why they see a unit, and reporting it.
+        route("/w/{id}").get_and_head(pages::why_page).post(notices::submit),
         // Anyone.
         route("/").get_and_head(pages::start),
         route("/demo").get_and_head(pages::demo),

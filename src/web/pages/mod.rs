@@ -12,6 +12,7 @@ pub(crate) mod docs;
 pub(crate) mod failure;
 pub(crate) mod guide;
 pub(crate) mod index;
+pub(crate) mod notice;
 pub(crate) mod why;
 
 mod markdown;

@@ -11,6 +11,7 @@ use super::docs::docs;
 use super::failure::{FailureView, failure};
 use super::guide::{GUIDES, guide};
 use super::index::{IndexView, index};
+use super::notice::{NoticeField, NoticeForm, NoticeInput, NoticeWords};
 use super::why::{WhyView, why};
 use super::*;
 use crate::domain::label::LabelTable;
@@ -101,6 +102,17 @@ fn pages() -> Vec<(&'static str, String)> {
         decision: EVIL,
         privacy_url: "/v1/privacy",
         report_url: None,
+        notice: Some(NoticeForm {
+            words: NoticeWords::of(&"de".parse().unwrap()),
+            input: NoticeInput {
+                reason: EVIL.to_owned(),
+                explanation: EVIL.to_owned(),
+                name: EVIL.to_owned(),
+                email: EVIL.to_owned(),
+                good_faith: true,
+            },
+            problems: NoticeField::ALL.to_vec(),
+        }),
     };
     let document = json!({
         "info": {"title": EVIL, "version": EVIL, "description": EVIL},
