@@ -22,6 +22,7 @@ pub mod journal;
 pub mod ledger;
 pub(crate) mod local_wait;
 pub mod metrics;
+pub(crate) mod notices;
 pub mod store;
 pub(crate) mod telemetry;
 

@@ -10,7 +10,7 @@ use std::{fs, io};
 const FORBIDDEN: u32 = 0o027;
 
 /// What a data directory has. Everything else in it is left alone.
-const OWN: [&str; 4] = ["catalog", "decisions", "journal", "lock"];
+const OWN: [&str; 5] = ["catalog", "decisions", "journal", "lock", "notices.jsonl"];
 
 /// From now on, new files have at most mode 0640 and new directories 0750, whatever the process
 /// inherited. What it also forbids to the group stays forbidden.

@@ -19,6 +19,7 @@ use crate::http::public::reports::threads::ReportThreads;
 use crate::http::readiness::Readiness;
 use crate::http::wrong_keys::WrongKeys;
 use crate::ledger::Ledger;
+use crate::notices::Notices;
 use crate::publishing;
 use crate::publishing::Publishing;
 use crate::reporting::Reporting;
@@ -53,6 +54,8 @@ pub struct Services {
     pub ledger: Arc<Ledger>,
     /// Budget leases of this instance; for the tasks of a fleet.
     pub leasing: Arc<Leasing>,
+    /// What readers report about units.
+    pub(crate) notices: Arc<Notices>,
     /// Where reports are made.
     pub(crate) report_threads: Arc<ReportThreads>,
     /// What pages reported, for the publishers' pages.
@@ -85,6 +88,7 @@ impl Services {
             .app_data(Data::from(self.explain.clone()))
             .app_data(Data::from(self.events.clone()))
             .app_data(Data::from(self.publishing.clone()))
+            .app_data(Data::from(self.notices.clone()))
             .app_data(Data::from(self.readiness.clone()));
     }
 }
@@ -128,6 +132,7 @@ pub(crate) fn build(
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
+        notices: Arc::new(Notices::of(Path::new(&settings.store.data))),
         report_threads: ReportThreads::start()?,
         embed_reports: Arc::new(EmbedReports::new(foundation.clock.now())),
         reporting,

@@ -125,6 +125,7 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
         domains: vec![format!("{name}.example")],
         currency: id("EUR"),
         time_zone: Zone::utc(),
+        language: None,
         allow_http: false,
         status: ServingStatus::Active,
         paused_by: None,
@@ -138,6 +139,7 @@ fn party(inventory: &mut Inventory, generator: &mut Generator, number: usize) {
         paid_by: None,
         political: false,
         categories: vec![id(category)],
+        language: None,
         budget: Budget {
             lifetime_micros: Some(Micros::try_from(1_000_000_000_000).expect("in range")),
             daily_micros: None,

@@ -74,7 +74,7 @@ pub struct ServerSettings {
     /// `decision`, or `mailto:` with an address. The page behind "why this" links to it.
     #[serde(default)]
     #[garde(inner(url))]
-    pub(crate) report_url: Option<String>,
+    pub report_url: Option<String>,
     /// Further host names that proxies and monitoring use for either listener. A request whose `Host`
     /// is neither one of them, nor the host of `public_url`, `localhost` or an IP address gets 421.
     #[schemars(with = "Vec<String>")]

@@ -32,7 +32,8 @@ pub(crate) fn content<'a>(
     let creative = &inventory.creatives[win.creative as usize];
     let label = snapshot.labels.find(page.viewer.country, &page.language)?;
     let words = snapshot.labels.words(label.words)?;
-    let inside = snapshot.labels.words(&creative.language)?;
+    let language = snapshot.language_of(win.creative)?;
+    let inside = snapshot.labels.words(language)?;
     let wording = usize::from(win.variant).checked_sub(1).and_then(|at| creative.variants.get(at));
     let (headline, body) =
         wording.map_or((None, None), |own| (own.headline.as_ref(), own.body.as_ref()));
@@ -59,8 +60,8 @@ pub(crate) fn content<'a>(
             hash: &snapshot.creatives[win.creative as usize].hash,
             variant: win.variant,
             style: win.style,
-            language: creative.language.as_str(),
-            direction: creative.language.direction(),
+            language: language.as_str(),
+            direction: language.direction(),
             kicker: creative.kicker.as_ref().and_then(|kicker| echo(snapshot, kicker, win)),
             headline: text(snapshot, headline.unwrap_or(&creative.headline), win),
             body: text(snapshot, body.unwrap_or(&creative.body), win),

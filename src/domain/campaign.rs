@@ -3,6 +3,7 @@
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::goal::Goals;
 use crate::domain::id::{AdvertiserId, CampaignId, CategoryId, FlightId};
+use crate::domain::language::Language;
 use crate::domain::local_time;
 use crate::domain::money::Micros;
 use crate::domain::targeting::Targeting;
@@ -36,6 +37,9 @@ pub(crate) struct Campaign {
     /// Categories it belongs to.
     #[garde(length(min = 1, max = 8))]
     pub(crate) categories: Vec<CategoryId>,
+    /// The language of creatives that have none of their own. Default: that of its advertiser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<Language>,
     /// Spending limits. House campaigns have none.
     #[serde(default)]
     pub(crate) budget: Budget,

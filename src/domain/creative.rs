@@ -31,8 +31,9 @@ pub struct Creative {
     /// Styles it can be rendered in.
     #[garde(length(min = 1))]
     pub(crate) styles: Vec<Style>,
-    /// The language of its text.
-    pub(crate) language: Language,
+    /// The language of its text. Default: that of its campaign, else of its advertiser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<Language>,
     /// The line above the headline; can contain the matched topic or entity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(dive)]

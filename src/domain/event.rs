@@ -161,7 +161,7 @@ string_enum! {
         LabelUnavailable = "label_unavailable",
         /// The publisher has no such placement.
         UnknownPlacement = "unknown_placement",
-        /// The site, section or topic is paused.
+        /// The site, section or topic is paused, or paths are paused and the page's address is not known.
         Paused = "paused",
         /// The inventory is older than the allowed maximum.
         StaleTooOld = "stale_too_old",

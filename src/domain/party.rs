@@ -3,6 +3,7 @@
 use crate::domain::campaign::{PausedBy, ServingStatus};
 use crate::domain::id::{AdvertiserId, CategoryId, EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::image::Source;
+use crate::domain::language::Language;
 use crate::domain::local_time;
 use crate::domain::money::Currency;
 use crate::domain::origin;
@@ -36,6 +37,9 @@ pub(crate) struct Advertiser {
     /// Time zone of the days in its budgets and reports.
     #[serde(default)]
     pub(crate) time_zone: Zone,
+    /// The language of creatives that have none, nor one of their campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<Language>,
     /// Allow landing pages without TLS. For tests on a closed network.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) allow_http: bool,
@@ -72,7 +76,7 @@ pub(crate) struct Publisher {
     /// Country assumed for readers whose country is unknown.
     pub(crate) default_country: Country,
     /// Language of pages that declare none.
-    pub(crate) language: crate::domain::language::Language,
+    pub(crate) language: Language,
     /// What is measured on its pages.
     #[serde(default)]
     pub(crate) measurement: Measurement,

@@ -78,8 +78,12 @@ const OPERATORS: CallLimit = limit(("both by an operator's key", "key"), (2, 32)
 const CHANGES: CallLimit =
     limit(("pauses and blocks by a publisher's key", "key"), (1, 8), rate(60_000, 30), None);
 
+const NOTICES: CallLimit =
+    limit(("notices about a unit", ADDRESS), (2, 16), rate(60_000, 5), rate(5_000, 60));
+
 /// All limits of calls that pass a gate.
-pub(crate) const CALL_LIMITS: [CallLimit; 5] = [READERS, PARTIES, EVENTS, OPERATORS, CHANGES];
+pub(crate) const CALL_LIMITS: [CallLimit; 6] =
+    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES];
 
 /// The gates of a server.
 pub(crate) struct Gates {
@@ -94,6 +98,8 @@ pub(crate) struct Gates {
     /// Publishers pausing pages and blocking sponsors: each change is a version of the inventory, kept for
     /// ever.
     changes: Gate,
+    /// Readers reporting units: each notice is stored.
+    notices: Gate,
 }
 
 impl Default for Gates {
@@ -104,6 +110,7 @@ impl Default for Gates {
             events: Gate::new(&EVENTS),
             operators: Gate::new(&OPERATORS),
             changes: Gate::new(&CHANGES),
+            notices: Gate::new(&NOTICES),
         }
     }
 }
@@ -111,11 +118,12 @@ impl Default for Gates {
 impl Gates {
     /// A reader without a key, by address.
     pub(crate) async fn reader(&self, address: IpAddr, now_ms: i64) -> Result<Pass, ApiError> {
-        let network = match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-            address => address,
-        };
-        self.readers.pass(&network, now_ms).await
+        self.readers.pass(&network(address), now_ms).await
+    }
+
+    /// A reader's notice about a unit, by address.
+    pub(crate) async fn notice(&self, address: IpAddr, now_ms: i64) -> Result<Pass, ApiError> {
+        self.notices.pass(&network(address), now_ms).await
     }
 
     /// A party by its key. An operator has no rate.
@@ -142,6 +150,14 @@ impl Gates {
     ) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.changes };
         gate.pass(&identity.owner, now_ms).await
+    }
+}
+
+/// An IPv4 address, or the /64 network of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        address => address,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::domain::event::{Pricing, Tier};
 use crate::domain::event_kinds::EventKinds;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::Labels;
+use crate::domain::language::Language;
 use crate::domain::money::Micros;
 use crate::domain::page_address::Prefix;
 use crate::domain::party::{Style, SubjectConflict};
@@ -165,6 +166,16 @@ impl Compiled {
                 }
                 _ => false,
             }
+    }
+
+    /// The language of a creative's text: its own, else that of its campaign, else of its advertiser. `None` if
+    /// none of them has one, which `catalog::check` rejects.
+    pub(crate) fn language_of(&self, creative: u32) -> Option<&Language> {
+        let flight = &self.flights[self.creatives[creative as usize].flight?];
+        let campaign = &self.inventory.campaigns[flight.campaign];
+        let own = self.inventory.creatives[creative as usize].language.as_ref();
+        own.or(campaign.language.as_ref())
+            .or(self.inventory.advertisers[flight.advertiser].language.as_ref())
     }
 
     /// Whether a publisher blocks a flight on all its pages.

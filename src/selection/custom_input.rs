@@ -1,14 +1,15 @@
 //! What a page states for custom context keys.
 
 use crate::domain::context_key::{ContextKeys, MAX_KEYS, MAX_PAGE_VALUES, Unusable};
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The values by key, as the page states them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CustomInput(BTreeMap<String, StatedValues>);
 
 /// One value or a list; a boolean or a number is read as text.
@@ -19,6 +20,11 @@ impl CustomInput {
     /// Whether the page states nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The keys, as the page writes them.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// Adds a value for a key.
@@ -76,6 +82,41 @@ impl CustomInput {
         self.0.iter().take(MAX_KEYS).flat_map(|(key, values)| {
             values.0.iter().take(MAX_PAGE_VALUES).map(move |value| (key.as_str(), value.as_str()))
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for CustomInput {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<CustomInput, D::Error> {
+        source.deserialize_any(ByKeyOrListed)
+    }
+}
+
+/// Values by key, or a list of `KEY=VALUE`, as an attribute of a page has them.
+struct ByKeyOrListed;
+
+impl<'de> Visitor<'de> for ByKeyOrListed {
+    type Value = CustomInput;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a value or a list of values by key, or a list of `KEY=VALUE`")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<CustomInput, E> {
+        Ok(CustomInput::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CustomInput, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(map)).map(CustomInput)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<CustomInput, A::Error> {
+        let mut all = CustomInput::default();
+        while let Some(text) = list.next_element::<String>()? {
+            // Without a value it is a warning.
+            let (key, value) = text.split_once('=').unwrap_or((&text, ""));
+            all.state(key.trim(), value.trim().to_owned());
+        }
+        Ok(all)
     }
 }
 

@@ -32,14 +32,6 @@ impl EntityInput {
         }
     }
 
-    /// The name, to be truncated; `None` if it is unreadable.
-    pub(crate) fn name_mut(&mut self) -> Option<&mut String> {
-        match self {
-            EntityInput::Name(name) | EntityInput::Named { name, .. } => Some(name),
-            EntityInput::Unreadable(_) => None,
-        }
-    }
-
     /// The same entity as a subject of the page.
     pub(crate) fn into_subject(self) -> EntityInput {
         match self {

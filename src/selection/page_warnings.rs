@@ -34,18 +34,19 @@ pub(crate) fn of(snapshot: &Snapshot, publisher: u32, page: &PageInput) -> Vec<S
     warnings
 }
 
+/// What follows from an address that is not known.
+const MAY_BE_PAUSED: &str =
+    "no unit, because the publisher has paused paths and this page may be below one";
+
 /// About its address: that it cannot be read, or is close to a paused prefix and not below it.
 fn address(prefixes: &[Prefix], url: Option<&str>) -> Vec<String> {
     let Some(url) = url.filter(|url| !url.trim().is_empty()) else {
-        let missing = "page.url: is missing, so no paused path applies to this page".to_owned();
+        let missing = format!("page.url: is missing: {MAY_BE_PAUSED}");
         return if prefixes.is_empty() { Vec::new() } else { vec![missing] };
     };
     match PageAddress::parse(url) {
         Err(problem) if prefixes.is_empty() => vec![format!("page.url: {problem}: ignored")],
-        Err(problem) => vec![format!(
-            "page.url: {problem}: no unit, because the publisher has paused paths and this page may be \
-             below one"
-        )],
+        Err(problem) => vec![format!("page.url: {problem}: {MAY_BE_PAUSED}")],
         Ok(page) if prefixes.iter().any(|prefix| prefix.covers(&page)) => Vec::new(),
         Ok(page) => {
             let near = |prefix: &Prefix| {

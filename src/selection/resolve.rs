@@ -88,6 +88,13 @@ macro_rules! page_input {
                 })
             }
 
+            /// Allows no more than house units.
+            pub(crate) fn allow_house_only(&mut self) {
+                if self.commercial == Commercial::Allow {
+                    self.commercial = Commercial::HouseOnly;
+                }
+            }
+
             fn facts(&self) -> PageFacts {
                 PageFacts { $($fact: self.$fact.as_ref().and_then(FactInput::value),)* }
             }
@@ -224,7 +231,7 @@ pub fn page(
             || topics.iter().any(|topic| {
                 row.paused_topics.iter().any(|outer| snapshot.taxonomy.covers(*outer, *topic))
             })
-            || input.url.as_deref().is_some_and(|url| is_paused(&row.paused_paths, url)),
+            || is_paused(&row.paused_paths, input.url.as_deref()),
         region: input.region.as_deref().and_then(|region| region.parse::<Region>().ok()),
         language: language.unwrap_or_else(|| document.language.clone()),
         facts: input.facts(),
@@ -256,12 +263,11 @@ fn viewer(publisher: &PublisherRow, signals: RegionSignals) -> Viewer {
     }
 }
 
-/// Whether an address is below a paused prefix. One that cannot be read may be below any.
-fn is_paused(prefixes: &[Prefix], url: &str) -> bool {
-    let read = || PageAddress::parse(url);
+/// Whether an address is below a paused prefix. One that is missing or cannot be read may be below any.
+fn is_paused(prefixes: &[Prefix], url: Option<&str>) -> bool {
+    let read = || url.and_then(|url| PageAddress::parse(url).ok());
     !prefixes.is_empty()
-        && !url.trim().is_empty()
-        && read().map_or(true, |page| prefixes.iter().any(|prefix| prefix.covers(&page)))
+        && read().is_none_or(|page| prefixes.iter().any(|prefix| prefix.covers(&page)))
 }
 
 fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {

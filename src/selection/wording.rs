@@ -49,8 +49,8 @@ fn wordings(context: &SlotContext<'_>, flight: &FlightRow) -> SmallVec<[Wording;
         row.styles & styles != 0 && !context.page.shown.contains(*creative)
     };
     let in_language = |creative: &u32| {
-        let document = &snapshot.inventory.creatives[*creative as usize];
-        document.language.covers(&context.page.language)
+        let language = snapshot.language_of(*creative);
+        language.is_some_and(|language| language.covers(&context.page.language))
     };
     // A flight's only creative is used regardless of its language.
     let has_choice = flight.creatives.len() > 1;

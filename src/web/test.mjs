@@ -61,3 +61,39 @@ test("the script contains the styles of the stylesheet", () => {
   const start = css.slice(0, 200);
   assert.ok(built("adjacent.js").toString().includes(start));
 });
+
+/** The module that makes the page context, and elements with these attributes. */
+const context = async () => {
+  const entryPoints = [new URL("embed/page.ts", import.meta.url).pathname];
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false });
+  globalThis.location = { href: "https://news.example/story?reader=1#top" };
+  globalThis.document = { documentElement: { lang: "de" } };
+  const element = (own, src) => ({ attributes: Object.entries(own).map(([name, value]) => ({ name, value })), dataset: {}, src });
+  return { ...(await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)), element };
+};
+
+test("context keys are in one attribute of any source, and in a parameter of the script's address", async () => {
+  const { page, element } = await context();
+  const sources = [
+    element({ custom: "section=politics, section=Culture,", "my-custom": "user=1" }),
+    element({ "data-custom": "section=politics,paywall=free" }, "https://units.example/embed/v1/adjacent.js?custom=series%3Dmars%2Cseries%3Dmoon"),
+  ];
+  const stated = ["section=politics", "section=Culture", "paywall=free", "series=mars", "series=moon"];
+  assert.deepEqual(page(sources, [], []).page.custom, stated);
+  assert.equal(page([element({})], [], []).page.custom, undefined);
+});
+
+test("a long list is cut between its values, so that the server says what it leaves out, and no value is cut", async () => {
+  const { page, element, MAX_SENT } = await context();
+  const names = Array.from({ length: 5000 }, (_, number) => `keyword ${number} ü`);
+  const long = "x".repeat(10_000);
+  const own = element({ keywords: names.join(), entities: names.join(), topics: `${long},last`, custom: names.join(), "data-subject": names.join() });
+  const asked = page([own], [], []).page;
+  assert.equal(asked.url, "https://news.example/story");
+  assert.equal(asked.language, "de");
+  assert.deepEqual(asked.topics, [long, "last"]);
+  for (const list of [asked.keywords, asked.entities, asked.subject, asked.custom]) {
+    assert.deepEqual(list, names.slice(0, MAX_SENT));
+  }
+  assert.equal(MAX_SENT, 65, "one more than the longest list of the server, request.keywords");
+});

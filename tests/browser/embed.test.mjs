@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decisionCalls, unitEvents, recordEvents, scriptTag, site, story, unit } from "./browser.mjs";
 import { fixture } from "./fixture.mjs";
+import { start } from "./server.mjs";
 
 const { browser, server } = await fixture();
 
@@ -51,11 +52,11 @@ test("unit elements of any kind are requested in one call with their attributes"
 
   assert.equal(calls.length, 1);
   assert.deepEqual(calls[0].placements, [
-    { name: "sidebar", key: "0", styles: [] },
+    { name: "sidebar", key: "0" },
     { name: "article-end", key: "1", styles: ["card"] },
   ]);
   assert.deepEqual(calls[0].page.topics.sort(), ["Open Source", "ai-infrastructure", "cooking"]);
-  assert.deepEqual(calls[0].page.entities, [{ name: "@alibaba cloud", role: "subject" }, "european-commission"]);
+  assert.deepEqual([calls[0].page.subject, calls[0].page.entities], [["@alibaba cloud"], ["european-commission"]]);
   assert.equal(await page.locator("adjacent-unit .adj-card").count(), 1);
   assert.deepEqual(page.errors, []);
 });
@@ -71,7 +72,7 @@ test("data attributes of other elements are ignored, and fallback content stays 
 
   assert.deepEqual([event.type, event.name, event.reason], ["nofill", "nowhere", "unknown_placement"]);
   assert.ok(await page.locator("#own").isVisible());
-  assert.deepEqual(calls[0].page.topics, []);
+  assert.equal(calls[0].page.topics, undefined);
 });
 
 test("a unit added later is requested in a second call that lists the shown creatives", async (t) => {
@@ -154,6 +155,57 @@ test("thirty units are requested in four calls, each with its own decision and n
   assert.deepEqual(page.errors, []);
 });
 
+const SERIES = '[[context_keys]]\nid = "series"\nmax_characters = 20\n\n[[context_keys]]\nid = "paywall"\nvalues = ["free", "premium"]\n';
+const targeting = (text) => SERIES + text.replace('targeting = { topics = { any = ["ai-infrastructure"', 'targeting = { custom = { series = { any = ["mars"] }, paywall = { none = ["premium"] } }, topics = { any = ["ai-infrastructure"');
+
+test("what a page states for context keys decides which unit it gets", async (t) => {
+  const own = await start({ "inventory/zahid-host.toml": targeting });
+  t.after(own.stop);
+  const script = scriptTag(own.base, 'data-custom="paywall=free"');
+  const unit = async (inside) => {
+    const { page, calls } = await opened(t, inside);
+    const [event] = await unitEvents(page, 1);
+    assert.equal(event.type, "fill");
+    return [await page.locator("adjacent-unit .adj-title").innerText(), calls[0].page.custom];
+  };
+  const HOST = "Run your AI side-project on zahid.host";
+  const stating = (series) => `<adjacent-unit placement="article-end" topics="ai-infrastructure" custom="${series}"></adjacent-unit>`;
+
+  assert.deepEqual(await unit(script + stating("series=moon, series=Mars")), [HOST, ["series=moon", "series=Mars", "paywall=free"]]);
+  assert.notEqual((await unit(script + stating("series=moon")))[0], HOST);
+  assert.notEqual((await unit(script + stating("series=mars, paywall=premium")))[0], HOST);
+  assert.notEqual((await unit(script + END))[0], HOST, "a page that states nothing for a targeted key");
+});
+
+test("?adjacent_debug prints what is left out of long lists", async (t) => {
+  const names = (word) => Array.from({ length: 100 }, (_, at) => `${word} ${at}`);
+  const host = await site({
+    "/": story(
+      scriptTag(server.base, `data-keywords="${names("own")}" data-custom="${names("series=x")}" data-read="page"`) + END,
+      LD(JSON.stringify({ mentions: ["x".repeat(129), ...names("mention")] })),
+    ),
+  });
+  t.after(host.stop);
+  const page = await browser.page();
+  t.after(() => page.context().close());
+  const lines = [];
+  page.on("console", (message) => lines.push(message.text()));
+  await recordEvents(page);
+  await page.goto(`${host.base}/?adjacent_debug`);
+  await unitEvents(page, 1);
+
+  const text = lines.join("\n");
+  for (const part of [
+    "left out of keywords (35): own 65, own 66,",
+    "left out of custom (35): series=x 65,",
+    `left out of entities (36): ${"x".repeat(129)}, mention 65,`,
+    "page.keywords: 65 items exceed the limit of 64",
+    "page.entities: 65 items exceed the limit of 32",
+  ]) {
+    assert.ok(text.includes(part), `${part} in ${text}`);
+  }
+});
+
 test("a page that declares two hundred entities gets a unit", async (t) => {
   const many = Array.from({ length: 200 }, (_, at) => `entity number ${at}`).join(", ");
   const { page } = await opened(t, scriptTag(server.base, `data-entities="${many}"`) + END);
@@ -163,8 +215,8 @@ test("a page that declares two hundred entities gets a unit", async (t) => {
   assert.ok(await page.locator("#after").isVisible());
 });
 
-test("of two hundred long names in metadata only the allowed number is sent", async (t) => {
-  const mentions = Array.from({ length: 200 }, (_, at) => ({ name: `${at} <b>${"long name ".repeat(20)}</b>` }));
+test("of two hundred names in metadata only the allowed number is sent, and none that is too long", async (t) => {
+  const mentions = Array.from({ length: 200 }, (_, at) => ({ name: `${at} <b>${"long name ".repeat(at % 2 ? 2 : 20)}</b>` }));
   const { page, calls } = await openReading(
     t,
     END,
@@ -173,8 +225,9 @@ test("of two hundred long names in metadata only the allowed number is sent", as
   const [event] = await unitEvents(page, 1);
 
   assert.equal(event.type, "fill");
-  assert.deepEqual([calls[0].page.entities.length, calls[0].page.keywords.length], [32, 64]);
-  assert.ok(calls[0].page.entities.every((name) => name.length <= 128));
+  // One more than any list may have, so that the server says what it leaves out.
+  assert.deepEqual([calls[0].page.entities.length, calls[0].page.keywords.length], [65, 65]);
+  assert.ok(calls[0].page.entities.every((name) => name.endsWith("long name </b>")), "names must be whole");
 });
 
 test("markup in a page's title and metadata is treated as text", async (t) => {
@@ -202,10 +255,9 @@ test("markup in a page's title and metadata is treated as text", async (t) => {
 });
 
 test("attributes that exceed the maximum call size leave the page unchanged", async (t) => {
-  const many = Array.from({ length: 1200 }, (_, at) => `${at} ${"long name ".repeat(12)}`).join(", ");
   const { page } = await opened(
     t,
-    scriptTag(server.base, `data-entities="${many}"`) + '<adjacent-unit placement="article-end"><p id="own">Ours.</p></adjacent-unit>',
+    scriptTag(server.base, `data-entities="${"long name ".repeat(20_000)}"`) + '<adjacent-unit placement="article-end"><p id="own">Ours.</p></adjacent-unit>',
   );
   const [event] = await unitEvents(page, 1);
 
@@ -247,7 +299,7 @@ test("metadata is read where the page enables it, and malformed metadata is igno
   assert.equal(event.type, "fill");
   assert.equal(calls[0].page.url, "https://news.example/ai/story");
   assert.deepEqual(calls[0].page.topics, ["mine", "AI infrastructure", "GPU clouds", "Data centres", "Alibaba Cloud"]);
-  assert.deepEqual(calls[0].page.entities, [{ name: "Alibaba Cloud", role: "subject" }, "European Commission"]);
+  assert.deepEqual([calls[0].page.subject, calls[0].page.entities], [["Alibaba Cloud"], ["European Commission"]]);
   assert.deepEqual(calls[0].page.keywords, ["racks", "cooling", "liquid cooling", "GPU clouds", "Data centres"]);
   assert.deepEqual(page.errors, []);
 });

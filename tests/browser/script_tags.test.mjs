@@ -54,7 +54,7 @@ test("on a second page of a framework its own script tag speaks, and a line eval
   await page.evaluate(visit, "/second");
   await unitEvents(page, 2);
   assert.deepEqual(calls[1].page.topics, ["cooking"]);
-  assert.deepEqual(calls[1].page.entities, [{ name: "zahid-host", role: "subject" }]);
+  assert.deepEqual(calls[1].page.subject, ["zahid-host"]);
   assert.equal(await page.locator("adjacent-unit").count(), 1);
 
   await page.evaluate(visit, "/third");
@@ -74,7 +74,7 @@ test("unit elements of a second page are described by its script tag before that
   await unitEvents(page, 2);
 
   assert.notEqual(await unit(page).locator(".adj-title").innerText(), "Run your AI side-project on zahid.host");
-  assert.deepEqual(calls[1].page.entities, [{ name: "zahid-host", role: "subject" }]);
+  assert.deepEqual(calls[1].page.subject, ["zahid-host"]);
 });
 
 test("script tags that a framework leaves in the head keep units away, but do not describe the next page", async (t) => {
@@ -94,7 +94,7 @@ test("script tags that a framework leaves in the head keep units away, but do no
   await unitEvents(page, 2);
 
   assert.deepEqual(calls[1].page.topics, ["ai-infrastructure"]);
-  assert.deepEqual(calls[1].page.entities, [{ name: "zahid-host", role: "subject" }]);
+  assert.deepEqual(calls[1].page.subject, ["zahid-host"]);
 });
 
 test("a line in the head asks for nothing, and says where a unit belongs", async (t) => {

@@ -44,6 +44,10 @@ async fn a_flight_is_shown_on_pages_that_state_what_it_targets_for_every_key() {
         (json!({ "series": "Lodz" }), false),
         (json!({ "paywall": "free", "series": ["Lodz", "Archive"] }), false),
         (json!({}), false),
+        (json!(["paywall=free", "series = Lodz"]), true),
+        (json!(["paywall=premium", "paywall=Metered", "series=other", "series=łódź"]), true),
+        (json!(["paywall=free"]), false),
+        (json!([]), false),
     ] {
         let answer = on(&server, stated.clone()).await;
         assert_eq!(unit(&answer).advertiser() == "zahid-host", shown, "{stated}: {answer:#}");
@@ -96,15 +100,19 @@ async fn a_value_that_no_key_has_is_a_warning_and_what_identifies_a_person_is_re
             "page.custom.series: must be a word about the page",
         ),
         (json!({ "series": vec!["a"; 9] }), "page.custom.series: 9 values exceed the limit of 8"),
+        (json!(["paywall", "x"]), "page.custom.x: is not a context key"),
+        (json!(["paywall"]), "page.custom.paywall: must be a word about the page"),
     ] {
         let answer = on(&server, custom).await;
         assert_eq!(unit(&answer).advertiser(), "zahid-host", "{answer:#}");
         assert!(answer["warnings"].to_string().contains(said), "{answer:#}");
     }
-    let person = reference_with("/page/custom", json!({ "email": "x" }));
-    let refused = server.request_decisions(&person).await;
-    assert_eq!(refused.status(), 422);
-    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "personal_data");
+    for person in [json!({ "email": "x" }), json!(["paywall=free", "email=x"]), json!(["uid"])] {
+        let person = reference_with("/page/custom", person);
+        let refused = server.request_decisions(&person).await;
+        assert_eq!(refused.status(), 422);
+        assert_eq!(refused.json::<Value>().await.unwrap()["code"], "personal_data");
+    }
     let by_get = "/v1/decisions?publisher=eu-tech-news&placement=article-end&custom.user_id=7";
     let refused = server.reader.get(&format!("{}{by_get}", server.public)).send().await.unwrap();
     assert_eq!(refused.status(), 422);

@@ -46,6 +46,7 @@ mod migrate;
 mod money;
 mod money_after_loss;
 mod mutated_files;
+mod notices;
 mod openapi;
 mod openapi_digest;
 mod openapi_examples;

@@ -74,7 +74,14 @@ impl Operation {
         };
         let of_format = |(format, media): (&'static String, &'static Value)| {
             let examples = media["examples"].as_object().unwrap().values();
-            let bodies = examples.map(|example| example["value"].to_string().into_bytes());
+            let is_form = format.ends_with("form-urlencoded");
+            let bodies = examples.map(move |example| match &example["value"] {
+                Value::Object(fields) if is_form => {
+                    let fields = fields.iter().map(|(name, value)| (name, value.as_str().unwrap()));
+                    Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes()
+                }
+                value => value.to_string().into_bytes(),
+            });
             let image = (media["schema"]["format"] == "binary").then(|| IMAGE.to_vec());
             bodies.chain(image).map(move |body| (format.as_str(), body)).collect::<Vec<_>>()
         };
@@ -211,6 +218,11 @@ impl Fixture {
             // The size is only in the stored address.
             let file = Regex::new(r"-\d+x\d+").unwrap().replace(address, "").into_owned();
             path = path.replace("{file}", &file);
+        }
+        if operation.id == "removeNotice" {
+            self.call(&self::operation("notice"), "");
+            let listed = self.call(&self::operation("notices"), "").remove(0).json();
+            path = path.replace("{id}", listed["notices"][0]["reference"].as_str().unwrap());
         }
         let mut query = Serializer::new(String::new());
         for parameter in operation.parameters() {

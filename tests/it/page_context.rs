@@ -67,8 +67,20 @@ async fn the_answer_says_what_keeps_a_page_from_being_paused_or_cannot_be_read()
         assert!(unit(&answer).is_filled(), "{url}: {answer:#}");
         assert!(warnings(&answer).contains(said), "{url}: {answer:#}");
     }
-    let missing = on_page(&server, "url", Value::Null).await;
-    assert!(unit(&missing).is_filled() && warnings(&missing).contains("page.url: is missing"));
+    for missing in [Value::Null, json!(""), json!(" ")] {
+        let answer = on_page(&server, "url", missing.clone()).await;
+        assert_eq!(unit(&answer).reason(), "paused", "{missing}: {answer:#}");
+        assert!(warnings(&answer).contains("page.url: is missing"), "{answer:#}");
+        assert!(warnings(&answer).contains("this page may be below one"), "{answer:#}");
+        let answer = on_page(&open, "url", missing).await;
+        assert!(unit(&answer).is_filled() && answer["warnings"] == json!([]), "{answer:#}");
+    }
+    let mut without = reference();
+    without["page"].as_object_mut().unwrap().remove("url");
+    let answer = server.decision_response(&without).await;
+    let id = answer["request_id"].as_str().unwrap();
+    let (_, explanation) = server.explain("operator", id).await;
+    assert_eq!(explanation["slots"][0]["result"]["reason"], "paused", "{explanation:#}");
     for url in ["news.example/war/x", "about:srcdoc", "https://[news.example/war/"] {
         let answer = on_page(&server, "url", json!(url)).await;
         assert_eq!(unit(&answer).reason(), "paused", "{url}: {answer:#}");
@@ -284,4 +296,29 @@ async fn a_landing_address_leaves_as_an_ascii_uri() {
         location.starts_with("https://zahid.host/stra%C3%9Fe/%E5%BA%83%E5%91%8A?q=gr%C3%B6%C3%9Fe"),
         "{location}"
     );
+}
+
+#[tokio::test]
+async fn a_name_over_the_limit_is_left_out_whole_and_an_unknown_subject_keeps_commercial_units_away()
+ {
+    let server = TestServer::start().await;
+    let long = |start: &str| format!("{start}{}", " ".repeat(128 - start.len()) + "x");
+
+    // The first 128 characters are a topic that the flight targets.
+    let answer = on_page(&server, "topics", json!([long("ai-infrastructure")])).await;
+    assert!(warnings(&answer).contains("page.topics[0]: has more than 128 characters: left out"));
+    assert_ne!(unit(&answer).advertiser(), "zahid-host", "{answer:#}");
+    let topics = json!([long("cooking"), "ai-infrastructure"]);
+    let answer = on_page(&server, "topics", topics).await;
+    assert_eq!(unit(&answer).advertiser(), "zahid-host", "{answer:#}");
+
+    let answer = on_page(&server, "entities", json!([long("european-commission")])).await;
+    assert!(warnings(&answer).contains("page.entities[0]: has more than 128 characters"));
+    assert_eq!(unit(&answer).advertiser(), "zahid-host", "{answer:#}");
+    let subjects: Vec<String> = (0..33).map(|number| format!("subject-{number}")).collect();
+    for subject in [json!(long("european-commission")), json!(subjects)] {
+        let answer = on_page(&server, "subject", subject).await;
+        assert!(warnings(&answer).contains("has subjects over a limit: no commercial unit"));
+        assert_ne!(unit(&answer).advertiser(), "zahid-host", "{answer:#}");
+    }
 }

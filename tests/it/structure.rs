@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["selection"],
     &["blocking", "local_wait", "clock", "telemetry", "metrics"],
     &["config"],
-    &["journal", "catalog"],
+    &["journal", "notices", "catalog"],
     &["store"],
     &["ledger", "decision_log"],
     &["cluster"],

@@ -107,13 +107,12 @@ impl<'r> Auction<'r> {
         if others.is_some_and(|other| other != currency(snapshot, flight)) {
             return Err(NoBidReason::Currency);
         }
-        let creative = &snapshot.inventory.creatives[win.creative as usize];
         self.check_price(imp, snapshot, flight)?;
         let restrictions = self.restrictions(snapshot, flight);
         restrictions.check_seat()?;
         restrictions.check_categories()?;
         restrictions.check_domain(unit::landing(snapshot, win))?;
-        restrictions.check_language(&creative.language)?;
+        restrictions.check_language(snapshot.language_of(win.creative))?;
         if markup.accepts(decided, win) { Ok(()) } else { Err(NoBidReason::Assets) }
     }
 

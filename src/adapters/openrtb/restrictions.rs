@@ -39,7 +39,8 @@ impl Restrictions<'_> {
     }
 
     /// Whether a creative in this language may be bid.
-    pub(crate) fn check_language(&self, own: &Language) -> Result<(), NoBidReason> {
+    pub(crate) fn check_language(&self, own: Option<&Language>) -> Result<(), NoBidReason> {
+        let own = own.ok_or(NoBidReason::Language)?;
         let parse = |text: &String| text.trim().replace('_', "-").parse::<Language>().ok();
         let two_letters = &self.bid_request.wlang.items;
         let tags = &self.bid_request.wlangb.items;

@@ -15,6 +15,11 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
         findings.begin("creatives", creative.id.as_str());
         findings.reference("flight", creative.flight.as_str(), &index.flights);
         texts(creative, index, findings);
+        if creative.language.is_none() && index.has_no_language(creative) {
+            let reason =
+                "is required, because neither its campaign nor its advertiser has a language";
+            findings.add("language", reason);
+        }
         images::image(creative, findings);
         if let Some(advertiser) = index.advertiser_of(creative) {
             links(creative, advertiser, findings);

@@ -71,7 +71,16 @@ impl<'a> Index<'a> {
     }
 
     pub(crate) fn advertiser_of(&self, creative: &Creative) -> Option<&'a Advertiser> {
-        let flight = self.flights.find(creative.flight.as_str())?;
-        self.advertisers.find(self.campaigns.find(flight.campaign.as_str())?.advertiser.as_str())
+        self.advertisers.find(self.campaign_of(creative)?.advertiser.as_str())
+    }
+
+    fn campaign_of(&self, creative: &Creative) -> Option<&'a Campaign> {
+        self.campaigns.find(self.flights.find(creative.flight.as_str())?.campaign.as_str())
+    }
+
+    /// Whether neither the campaign nor the advertiser of a creative has a language.
+    pub(crate) fn has_no_language(&self, creative: &Creative) -> bool {
+        self.campaign_of(creative).is_some_and(|campaign| campaign.language.is_none())
+            && self.advertiser_of(creative).is_some_and(|advertiser| advertiser.language.is_none())
     }
 }

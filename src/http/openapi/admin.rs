@@ -12,8 +12,10 @@ use crate::http::openapi::schemas::Schemas;
 use crate::http::openapi::{credits, documents, images, parameter, site_changes};
 use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest};
 use crate::http::ops::admin::documents::StateRequest;
+use crate::http::ops::admin::notices::NoticesReply;
 use crate::http::ops::admin::pauses::PauseRequest;
 use crate::http::ops::admin::review::ReviewReply;
+use crate::notices::Removal;
 use crate::publishing::apply::AppliedChange;
 use crate::reporting::overview::document::Overview;
 use serde_json::json;
@@ -45,6 +47,8 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let history = schemas.output::<Vec<Entry>>();
     let audit = schemas.output::<AuditReply>();
     let review = schemas.output::<ReviewReply>();
+    let notices = schemas.output::<NoticesReply>();
+    let removal = schemas.output::<Removal>();
     let overview = schemas.output::<Overview>();
     let inventory = schemas.output::<Inventory>();
     let weights = schemas.output::<Weights>();
@@ -88,6 +92,22 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
                  no drop at night, click spikes. No finding changes a verdict; credit invalid traffic.",
             )
             .response(Response::json(200, &review, "The findings.")),
+        operation("get", "/v1/admin/notices", "notices")
+            .describe(
+                "Notices of readers",
+                "What readers reported about units to this instance, with the form of the page behind \"why \
+                 this\", and which notices were removed by whom.",
+            )
+            .response(Response::json(200, &notices, "The notices.")),
+        operation("delete", "/v1/admin/notices/{id}", "removeNotice")
+            .describe(
+                "Remove a notice that was handled",
+                "Deletes its text, name and address; the reference, the decision, the reason, the time and the \
+                 key stay.",
+            )
+            .parameters([parameter::path("id", "The notice's reference.", text(), "5f0c1b6f0b8b4a7c")])
+            .response(Response::json(200, &removal, "The notice is removed."))
+            .response(Response::problem(404, &["not_found"]).when("No such notice on this instance.")),
         operation("get", "/v1/admin/inventory", "inventory")
             .describe("The inventory", "The inventory being served; `ETag` is its content hash.")
             .response(Response::json(200, &inventory, "The inventory.").header("ETag")),

@@ -6,8 +6,10 @@ use crate::http::openapi::explain::not_recorded;
 use crate::http::openapi::operation::{Listener, Operation, operation};
 use crate::http::openapi::parameter;
 use crate::http::openapi::parameter::{query, text};
+use crate::http::openapi::report::page as in_page;
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
+use crate::http::public::notices::NoticeDocument;
 use crate::web;
 use crate::web::pages::guide::GUIDES;
 use serde_json::json;
@@ -51,6 +53,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             ))
             .response(Response::problem(429, &["too_many_requests"]))
             .response(Response::problem(503, &["unavailable"])),
+        notice(schemas),
         operation("get", "/", "start")
             .describe("Start page", "Links to all pages of this server.")
             .response(page("The page.")),
@@ -97,6 +100,36 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .response(Response::json(200, &json!({ "type": "object" }), "OpenAPI 3.1.")),
     ];
     rows.into_iter().map(|row| row.tag("pages")).collect()
+}
+
+fn notice(schemas: &mut Schemas) -> Operation {
+    let form = schemas.input::<NoticeDocument>();
+    let example = json!({ "label": { "value": {
+        "reason": "not_labelled", "explanation": "The label cannot be read.", "good_faith": "yes",
+    } } });
+    operation("post", "/w/{id}", "notice")
+        .describe(
+            "Report a unit",
+            "For readers, with the form of the page behind \"why this\": a notice to the operator (article \
+             16 of the Digital Services Act). Not with `server.report_url`, which replaces the form. Errors \
+             are HTML pages if `Accept` contains `text/html`.",
+        )
+        .parameters([parameter::decision()])
+        .body(&["application/x-www-form-urlencoded"], &form, &example)
+        .response(Response::text(200, web::HTML, "The notice is stored; the page has its reference."))
+        .response(in_page(Response::problem(403, &["forbidden"]).when("Sent from a page of another site.")))
+        .response(in_page(Response::problem(
+            404,
+            &["decision_not_recorded", "decision_unreadable", "no_unit", "not_found"],
+        )))
+        .response(in_page(Response::problem(408, &["body_too_slow"])))
+        .response(in_page(Response::problem(413, &["body_too_large"])))
+        .response(Response::text(422, web::HTML, "The form, with the fields to correct."))
+        .response(in_page(Response::problem(429, &["too_many_requests"]).header("Retry-After")))
+        .response(in_page(
+            Response::problem(503, &["unavailable"])
+                .when("Too many at once, or the operator has as many notices as are stored."),
+        ))
 }
 
 fn image() -> Operation {

@@ -124,6 +124,6 @@ fn or_empty() -> Value {
 }
 
 /// Problem details, which browsers get as an HTML page.
-fn page(response: Response) -> Response {
+pub(super) fn page(response: Response) -> Response {
     response.in_format(web::HTML, json!({ "type": "string" }))
 }

@@ -334,7 +334,7 @@ pub(crate) async fn privacy(app: Data<AppState>, http: HttpRequest) -> HttpRespo
     let days = app.settings.get().decision_log.days;
     let used = |what, why, kept: String| DataUse { what, why, kept };
     let reply = PrivacyReply {
-        identifiers_of_persons: "none is asked for, set or read; no cookie, no storage",
+        identifiers_of_persons: "none is asked for, set or read to show a unit; no cookie, no storage",
         used: vec![
             used("the page's context", "to choose a unit", format!("decision log, {days} days")),
             used(
@@ -348,6 +348,12 @@ pub(crate) async fn privacy(app: Data<AppState>, http: HttpRequest) -> HttpRespo
                 "in memory, and in the shared store of a fleet, as a keyed hash with a daily salt, at \
                  most 24 hours"
                     .into(),
+            ),
+            used(
+                "what a reader writes into the form that reports a unit; a name and an email address only \
+                 if given there",
+                "to handle the notice and to answer it",
+                "a file that only the operator reads, until the notice is handled".into(),
             ),
         ],
         page_urls: "path, host or none, by the publisher's setting; query and fragment never",

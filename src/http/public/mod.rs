@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod limits;
 pub(crate) mod negotiated;
+pub(crate) mod notices;
 pub(crate) mod pages;
 pub(crate) mod party_page;
 pub(crate) mod pauses;
@@ -53,8 +54,8 @@ pub fn table() -> Vec<Route> {
         route("/v1/reports/{party}/{id}").get_and_head(reports::report),
         route("/reports/{id}").get_and_head(advertiser::page),
         route("/reports/publishers/{id}").get_and_head(publisher::page),
-        // Readers asking why they see a unit.
-        route("/w/{id}").get_and_head(pages::why_page),
+        // Readers asking why they see a unit, and reporting it.
+        route("/w/{id}").get_and_head(pages::why_page).post(notices::submit),
         // Anyone.
         route("/").get_and_head(pages::start),
         route("/demo").get_and_head(pages::demo),

@@ -1,5 +1,6 @@
 //! HTML pages: start, demo, "why this", guides.
 
+use crate::delivery::rendered_unit::RenderedUnit;
 use crate::delivery::unit;
 use crate::domain::region::Regions;
 use crate::explain::{Audience, Explain, Replay};
@@ -8,10 +9,12 @@ use crate::http::gate::Pass;
 use crate::http::problem::ApiError;
 use crate::http::public::explain;
 use crate::http::{AppState, json};
+use crate::selection::choose::Winner;
 use crate::web;
 use crate::web::pages::demo::{DemoQuery, DemoView};
 use crate::web::pages::failure::FailureView;
 use crate::web::pages::index::IndexView;
+use crate::web::pages::notice::{NoticeField, NoticeForm, NoticeInput, NoticeWords};
 use crate::web::pages::why::WhyView;
 use crate::web::pages::{Link, demo, failure, guide, index, search, why};
 use crate::world::Worlds;
@@ -37,7 +40,7 @@ pub(crate) fn html(text: String) -> HttpResponse {
         .body(text)
 }
 
-/// The error page, shown instead of problem details.
+/// The error page of reports, shown instead of problem details.
 pub(crate) fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
     let status = error.status_code();
     let help = match status {
@@ -47,6 +50,16 @@ pub(crate) fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
         StatusCode::FORBIDDEN => "Each key and each link gives access to the reports of one party.",
         _ => "Check the address, or go to the start page.",
     };
+    let mut page = failure_page(app, error, help);
+    if status == StatusCode::UNAUTHORIZED {
+        page.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    page
+}
+
+/// An error with what to do as a page.
+pub(crate) fn failure_page(app: &AppState, error: &ApiError, help: &str) -> HttpResponse {
+    let status = error.status_code();
     let is_missing = status == StatusCode::NOT_FOUND;
     let mut page = html(failure::failure(&FailureView {
         title: if is_missing {
@@ -60,9 +73,6 @@ pub(crate) fn error_page(app: &AppState, error: &ApiError) -> HttpResponse {
         links: &menu(app),
     }));
     *page.status_mut() = status;
-    if status == StatusCode::UNAUTHORIZED {
-        page.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
     page
 }
 
@@ -185,22 +195,54 @@ pub(crate) async fn why_page(
     let decision = explain::decision_id(&id)?;
     let _pass = pass(&app, &http).await?;
     let recomputed = explain::recompute(&explain, decision, false).await?;
-    let slot = crate::decision_log::decision_id::slot_of(decision).unwrap_or(0);
     let report_url = app.settings.get().server.report_url_of(&id);
-    let page = render_why(&recomputed, slot, &id, report_url)
-        .ok_or_else(|| ApiError::not_found("no_unit", "no unit was shown for this decision"))?;
-    Ok(html(page))
+    let sent = Sent { id: &id, report_url, input: NoticeInput::default(), problems: Vec::new() };
+    Ok(page_of_unit(why_text(&recomputed, decision, sent).ok_or_else(no_unit)?))
 }
 
-fn render_why(
-    recomputed: &Replay,
-    slot: usize,
-    id: &str,
-    report_url: Option<String>,
-) -> Option<String> {
+/// The error for a decision without a unit.
+pub(crate) fn no_unit() -> ApiError {
+    ApiError::not_found("no_unit", "no unit was shown for this decision")
+}
+
+/// A page about a unit. Its form is sent with this server's origin, which a policy of `no-referrer` hides.
+pub(crate) fn page_of_unit(text: String) -> HttpResponse {
+    let mut page = html(text);
+    page.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    page
+}
+
+/// The unit that a decision showed.
+pub(crate) fn shown<'a>(recomputed: &'a Replay, decision: u128) -> Option<Shown<'a>> {
     let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
+    let slot = crate::decision_log::decision_id::slot_of(decision).unwrap_or(0);
     let win = recomputed.slots.get(slot)?.result.as_ref().ok()?;
     let unit = unit::content(snapshot, &line.page, win, line.at_ms)?;
+    let row = &snapshot.publishers[line.page.publisher as usize];
+    Some(Shown { win, unit, publisher: snapshot.inventory.publishers[row.doc].id.as_str() })
+}
+
+/// A unit with the choice that showed it.
+pub(crate) struct Shown<'a> {
+    win: &'a Winner,
+    pub(crate) unit: RenderedUnit<'a>,
+    /// The publisher's id.
+    pub(crate) publisher: &'a str,
+}
+
+/// What the reader sent before: an address, or a form with problems.
+pub(crate) struct Sent<'a> {
+    pub(crate) id: &'a str,
+    /// Where units are reported instead of by the form.
+    pub(crate) report_url: Option<String>,
+    pub(crate) input: NoticeInput,
+    pub(crate) problems: Vec<NoticeField>,
+}
+
+/// The text of the "why this" page; `None` if no unit was shown.
+pub(crate) fn why_text(recomputed: &Replay, decision: u128, sent: Sent<'_>) -> Option<String> {
+    let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
+    let Shown { win, unit, .. } = shown(recomputed, decision)?;
     let label = snapshot.labels.find(line.page.viewer.country, &line.page.language)?;
     let own = snapshot.labels.words(label.words)?;
     let (language, words) = own.page()?;
@@ -220,9 +262,14 @@ fn render_why(
         matched: topic.or(entity),
         country: line.page.viewer.country.map(crate::domain::region::Country::name),
         site: Some(&snapshot.inventory.publishers[publisher.doc].name),
-        decision: id,
+        decision: sent.id,
         privacy_url: "/v1/privacy",
-        report_url,
+        notice: sent.report_url.is_none().then(|| NoticeForm {
+            words: NoticeWords::of(language),
+            input: sent.input,
+            problems: sent.problems,
+        }),
+        report_url: sent.report_url,
     }))
 }
 

@@ -101,9 +101,9 @@ pub(crate) struct PageDocument {
     region: Option<String>,
     #[serde(flatten)]
     facts: PageFacts,
-    /// What it states for the operator's context keys, by key: a value or a list of at most 8.
+    /// What it states for the operator's context keys.
     #[serde(default)]
-    custom: BTreeMap<String, CustomDocument>,
+    custom: CustomStatements,
     /// Which commercial content the page allows.
     #[serde(default)]
     commercial: Commercial,
@@ -113,6 +113,23 @@ pub(crate) struct PageDocument {
     /// Ids of creatives that this page view already shows.
     #[serde(default)]
     shown: Vec<String>,
+}
+
+/// What a page states for context keys.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "JSON Schema of `CustomInput`")]
+#[serde(untagged)]
+pub(crate) enum CustomStatements {
+    /// By key: a value or a list of at most 8.
+    ByKey(BTreeMap<String, CustomDocument>),
+    /// A list of `KEY=VALUE`, as the script sends it.
+    Listed(Vec<String>),
+}
+
+impl Default for CustomStatements {
+    fn default() -> CustomStatements {
+        CustomStatements::ByKey(BTreeMap::new())
+    }
 }
 
 /// What a page states for a context key.
@@ -241,19 +258,29 @@ pub(crate) fn apply_limits(
 ) -> Result<Vec<String>, ApiError> {
     let mut limiter = Limiter { strict: request.strict, warnings: Vec::new() };
     let page = &mut request.page;
+    let is_subject = |one: &EntityInput| one.parts().is_some_and(|(_, role)| role == Role::Subject);
     if let Some((at, what)) = page.merge_subjects() {
         let problem = format!(
             "must be a name, or an object with `name` and `role` (got {what}): no commercial unit, because \
              the page's subject cannot be read"
         );
         limiter.report(&format!("page.entities[{at}]"), problem)?;
-        if page.commercial == Commercial::Allow {
-            page.commercial = Commercial::HouseOnly;
-        }
+        page.allow_house_only();
+    }
+    let name = |one: &String| Some(one.chars().count());
+    limiter.remove_long("page.topics", &mut page.topics, limits.characters, name)?;
+    limiter.remove_long("page.keywords", &mut page.keywords, limits.characters, name)?;
+    let name = |one: &EntityInput| one.parts().map(|(name, _)| name.chars().count());
+    let long = limiter.remove_long("page.entities", &mut page.entities, limits.characters, name)?;
+    let subjects = page.entities.iter().filter(|one| is_subject(one)).count();
+    if long.iter().any(is_subject) || subjects > limits.entities {
+        let problem = "has subjects over a limit: no commercial unit, because not all are known";
+        limiter.report("page.entities", problem.to_owned())?;
+        page.allow_house_only();
     }
     if page.entities.len() > limits.entities {
         // A subject keeps units off the page, so that it is not among those that are dropped.
-        page.entities.sort_by_key(|one| one.parts().is_some_and(|(_, role)| role == Role::Mention));
+        page.entities.sort_by_key(|one| !is_subject(one));
     }
     limiter.truncate_list("page.topics", &mut page.topics, limits.topics)?;
     limiter.truncate_list("page.entities", &mut page.entities, limits.entities)?;
@@ -261,12 +288,11 @@ pub(crate) fn apply_limits(
     limiter.truncate_list("page.sensitive", &mut page.sensitive, limits.topics)?;
     limiter.truncate_list("page.shown", &mut page.shown, limits.keywords)?;
     limiter.truncate_list("placements", &mut request.placements, limits.placements)?;
-    limiter.truncate_names("page.topics", page.topics.iter_mut(), limits.characters)?;
-    limiter.truncate_names("page.keywords", page.keywords.iter_mut(), limits.characters)?;
-    let entity_names = page.entities.iter_mut().filter_map(EntityInput::name_mut);
-    limiter.truncate_names("page.entities", entity_names, limits.characters)?;
     for (fact, problem) in page.remove_invalid_facts() {
         limiter.report(&format!("page.{fact}"), problem)?;
+    }
+    if let Some(key) = page.custom.keys().find(|key| is_personal(key)) {
+        return Err(ApiError::personal_data(format!("page.custom.{key}")));
     }
     if request.publisher.is_empty() {
         return Err(ApiError::invalid_field("publisher", "is required"));
@@ -328,18 +354,31 @@ impl Limiter {
         )
     }
 
-    fn truncate_names<'a>(
+    /// Removes what has more than `limit` characters, as counted by `length`, and returns it: a part of a name
+    /// may be another name.
+    fn remove_long<T>(
         &mut self,
         field: &str,
-        names: impl Iterator<Item = &'a mut String>,
+        list: &mut Vec<T>,
         limit: usize,
-    ) -> Result<(), ApiError> {
-        for (at, name) in names.enumerate() {
-            if name.len() > limit && name.chars().count() > limit {
-                *name = name.chars().take(limit).collect();
-                self.report(&format!("{field}[{at}]"), format!("truncated to {limit} characters"))?;
+        length: impl Fn(&T) -> Option<usize>,
+    ) -> Result<Vec<T>, ApiError> {
+        let is_long = |one: &T| length(one).is_some_and(|length| length > limit);
+        if !list.iter().any(is_long) {
+            return Ok(Vec::new());
+        }
+        let mut removed = Vec::new();
+        for (at, one) in std::mem::take(list).into_iter().enumerate() {
+            if is_long(&one) {
+                self.report(
+                    &format!("{field}[{at}]"),
+                    format!("has more than {limit} characters: left out"),
+                )?;
+                removed.push(one);
+            } else {
+                list.push(one);
             }
         }
-        Ok(())
+        Ok(removed)
     }
 }

@@ -1,7 +1,7 @@
 /** The embed script: finds the units of a page, requests decisions in one call, renders them and reports
  *  events. It stores nothing, and whatever the response, the page is unchanged or gains a unit. */
 
-import { attribute, page, placement, values } from "./page";
+import { isOwn, lists, page, placement } from "./page";
 import { send, watch } from "./events";
 import { draw } from "./unit";
 import css from "unit.css";
@@ -11,6 +11,10 @@ declare global {
   interface Window {
     /** The only global that this script defines. */
     adjacent?: { refresh(): void };
+  }
+  interface HTMLScriptElement {
+    /** Whether a unit was made for this tag. */
+    adjacent?: boolean;
   }
   /** Hash path of the metadata reader and the debug output; set by the build. */
   const READING: string;
@@ -22,18 +26,12 @@ const STALE_MS = 9e5;
 const PER_CALL = 8;
 const NAME = "adjacent-unit";
 
-/** Whether a script tag is one of this script, however a loader runs it. */
-const isOwn = (tag?: Element | null) =>
-  tag && (attribute(tag, "publisher") || /\badjacent\.js/.test(attribute(tag, "src")));
-
 const start = (script: HTMLScriptElement): void => {
   // `data-base` names the server if the script is hosted elsewhere. It may be below a path.
-  const { href } = new URL(attribute(script, "base") || attribute(script, "src"), script.baseURI);
+  const { href } = new URL((lists(script).base?.[0] || script.src || script.dataset.src)!, script.baseURI);
   const base = href.replace(/\/(embed\/.*)?$/, "");
   /** Units in the document, each with its handler for visibility changes and the id of its creative. */
   const units = new Map<HTMLElement, [update: () => void, creative?: string]>();
-  /** Script tags for which a unit was made. */
-  const lines = new Set<Element>();
   /** Units to request; each page view has its own array. */
   let queue: HTMLElement[] = [];
   let pending = Promise.resolve();
@@ -57,7 +55,7 @@ const start = (script: HTMLScriptElement): void => {
     } catch {
       // Not a valid decision.
     }
-    unit.shadowRoot!.replaceChildren(box || document.createElement("slot"));
+    unit.shadowRoot!.replaceChildren(box ?? document.createElement("slot"));
     if (box) {
       const { impression, viewable } = Object(decision!.event_urls);
       const update = watch(
@@ -76,8 +74,11 @@ const start = (script: HTMLScriptElement): void => {
       units.set(unit, [update, decision!.creative!.id!]);
     }
     // Neither a unit nor a no-fill reason: an error.
-    const reason = decision?.reason;
-    dispatch(unit, box ? "fill" : reason ? "nofill" : "error", { decision, code });
+    dispatch(
+      unit,
+      box ? "fill" : decision?.reason ? "nofill" : "error",
+      decision ? { decision } : { code },
+    );
   };
 
   /** Drops units that left the document and returns the others. */
@@ -95,15 +96,14 @@ const start = (script: HTMLScriptElement): void => {
     if (!batch[0]) return;
     let reply: Reply = {};
     const body = {
-      publisher: values([...sources, script], "publisher")[0],
       ...page(sources, current, [...units.values()].flatMap(([, creative]) => creative || [])),
       placements: batch.map(placement),
     };
     try {
       // Throws if nothing is left.
       const signal = AbortSignal.timeout(budget);
-      const [read] = values(sources, "read");
-      if (read || /adjacent_debug/.test(location.search)) {
+      const read = lists(...sources).read;
+      if (read || /adjacent_debug/.test(location.href)) {
         // Limited to half of the budget; on failure the request is sent without metadata.
         await Promise.race([
           import(base + READING).then((reading) => reading.read(body.page, read)),
@@ -130,7 +130,7 @@ const start = (script: HTMLScriptElement): void => {
       // Timeouts, network errors and malformed answers have no code of the server.
       const { code = "no_answer", detail, decisions } = reply;
       if (!decisions) console.warn("adjacent:", code, detail);
-      batch.forEach((unit, key) => settle(unit, decisions ? undefined : code, decisions?.[key]));
+      batch.forEach((unit, key) => settle(unit, code, decisions?.[key]));
     }
   };
 
@@ -168,15 +168,15 @@ const start = (script: HTMLScriptElement): void => {
     document.querySelectorAll<HTMLElement>(NAME + ",." + NAME).forEach(register);
     for (const tag of tags()) {
       if (
-        attribute(tag, "placement") &&
+        lists(tag).placement &&
         tag.closest("body") &&
-        !lines.has(tag) &&
+        !tag.adjacent &&
         !connectedUnits()[0]
       ) {
         const unit = document.createElement(NAME);
         // With its address, which may have parameters.
         Object.assign(unit.dataset, { src: tag.src }, tag.dataset);
-        lines.add(tag);
+        tag.adjacent = true;
         tag.after(unit);
         register(unit);
       }

@@ -1,11 +1,12 @@
 /** What `?adjacent_debug` prints: what a page asked, what was answered and decided, and which events were
  *  reported. Loaded only by pages whose address has that parameter, before their first call. */
 
+import { isOwn, MAX_SENT, type Page } from "./page";
 import type { Decision, Reply } from "./wire";
 
 interface Asked {
   publisher: string;
-  page: object;
+  page: Page;
   placements: { name: string; key: string }[];
 }
 
@@ -23,6 +24,23 @@ const sentence = (decision: Decision | undefined): string => {
     `unit ${creative?.id} of ${advertiser?.name}, style ${creative?.style}, language ${creative?.language}${test}; ` +
     `label "${label?.text}", region ${label?.region_basis}; ${transparency?.why} (${transparency?.why_url})`
   );
+};
+
+/** Prints names that were not sent: there are more than any list may have, or they are longer than a name. */
+export const leftOut = (list: string, names: string[]): void => {
+  if (names.length) print(`left out of ${list} (${names.length}):`, names.join(", "));
+};
+
+/** Prints what the attributes have beyond what is sent. */
+const compare = (page: Page): void => {
+  const units = document.querySelectorAll("adjacent-unit,.adjacent-unit");
+  const sources = [...units, ...[...document.scripts].filter(isOwn).slice(-1)];
+  for (const [list, sent] of Object.entries(page)) {
+    if (!Array.isArray(sent) || sent.length < MAX_SENT) continue;
+    const stated = sources.flatMap((from) => [from.getAttribute(list), from.getAttribute("data-" + list)]);
+    const all = stated.join().split(",").map((name) => name.trim());
+    leftOut(list, [...new Set(all)].filter((name) => name && !sent.includes(name)));
+  }
 };
 
 const explain = (asked: Asked, reply: Reply): void => {
@@ -50,6 +68,7 @@ window.fetch = async (...args) => {
   const asked: Asked | undefined = isDecision && JSON.parse(options!.body as string);
   if (!asked) return call(...args);
   print("asked", asked);
+  compare(asked.page);
   try {
     const reply = await call(...args);
     explain(asked, await reply.clone().json());
@@ -72,5 +91,3 @@ navigator.sendBeacon = (url, data) => {
   );
   return true;
 };
-
-export {};

@@ -3,7 +3,7 @@
 
 import { copies } from "./copy";
 import { count, counted } from "./funnel";
-import { attribute } from "./page";
+import { lists } from "./page";
 import { rows, element } from "./show";
 import { explain, type Trace } from "./explain";
 import { playground, shown } from "./playground";
@@ -91,7 +91,7 @@ for (const what of ["fill", "nofill", "error"]) {
     const { decision } = (event as CustomEvent<{ decision?: Decision }>).detail;
     void show(decision);
     // Shown under the placement name that the page requested.
-    const name = attribute(event.target as Element, "placement");
+    const name = lists(event.target as Element).placement?.[0] ?? "";
     shown({ decisions: { [name]: decision } }, decision);
   });
 }

@@ -6,7 +6,7 @@ declare global {
   const DEBUG: string;
 }
 
-import type { Entity, Page } from "./page";
+import { MAX_SENT, type Page } from "./page";
 
 const texts = (value: unknown): string[] =>
   ([value].flat(3) as unknown[]).flatMap((one): string[] => {
@@ -15,9 +15,8 @@ const texts = (value: unknown): string[] =>
     return named ? texts(named) : [];
   });
 
-/** Normalises names as in attributes and cuts them to the server's limit. */
-const clean = (names: string[]): string[] =>
-  names.map((name) => name.replace(/\s+/g, " ").trim().slice(0, 128)).filter(Boolean);
+/** Normalises names as in attributes. */
+const clean = (names: string[]): string[] => names.map((name) => name.replace(/\s+/g, " ").trim()).filter(Boolean);
 
 /** Keywords are a list or one comma-separated text. */
 const split = (name: string): string[] => name.split(",");
@@ -27,6 +26,10 @@ const meta = (name: string): string[] =>
   [...document.querySelectorAll(`meta[property="${name}" i], meta[name="${name}" i]`)].map(
     (tag) => tag.getAttribute("content") || "",
   );
+
+/** Whether a name is within the server's limit. Longer texts, such as descriptions, are left out as a whole: a part
+ *  of one may be another name. */
+const fits = (name: string): boolean => name.length <= 128;
 
 type Thing = Record<string, unknown>;
 
@@ -45,18 +48,23 @@ const things = (): Thing[] =>
 
 /** Adds metadata to the page context: sections and tags are topics, `about` gives subjects, `mentions`
  *  mentions. Attribute values come first, so they have priority when limits apply. */
-export const read = async (page: Page, isWanted?: string): Promise<void> => {
-  if (/\badjacent_debug/.test(location.search)) await import(DEBUG);
+export const read = async (page: Page, isWanted?: unknown): Promise<void> => {
+  const debug = /adjacent_debug/.test(location.href) && (await import(DEBUG));
   if (!isWanted) return;
   const objects = things();
   const of = (name: string) => objects.flatMap((thing) => texts(thing[name]));
   const tags = meta("article:tag").flatMap(split);
-  const about = clean(of("about"));
-  const add = <T>(to: T[], names: T[], limit: number) =>
-    to.splice(0, to.length, ...new Set([...to, ...names].slice(0, limit)));
-  add(page.topics, clean([...meta("article:section"), ...of("articleSection"), ...tags, ...about]), 16);
-  add(page.keywords, clean([...meta("keywords"), ...of("keywords"), ...tags].flatMap(split)), 64);
-  add<Entity>(page.entities, [...about.map((name) => ({ name, role: "subject" })), ...clean(of("mentions"))], 32);
+  const about = of("about");
+  const add = (list: "topics" | "keywords" | "subject" | "entities", names: string[]) => {
+    const all = clean(names);
+    const usable = [...new Set([...(page[list] ?? []), ...all.filter(fits)])];
+    page[list] = usable.slice(0, MAX_SENT);
+    if (debug) debug.leftOut(list, [...all.filter((name) => !fits(name)), ...usable.slice(MAX_SENT)]);
+  };
+  add("topics", [...meta("article:section"), ...of("articleSection"), ...tags, ...about]);
+  add("keywords", [...meta("keywords"), ...of("keywords"), ...tags].flatMap(split));
+  add("subject", about);
+  add("entities", of("mentions"));
   for (const name of ["sentiment", "verified"] as const) page[name] ||= meta(name).find(Boolean);
   const canonical = document.querySelector<HTMLLinkElement>('link[rel~="canonical" i]')?.href || "";
   // Query and fragment are not needed by the server.

@@ -48,8 +48,9 @@ const command = (parent: Element, from: Command): void => {
   if (from.output) make(box, "samp", "out", from.output);
 };
 
-/** Light text, and so a dark page: a green channel of 130 or more, which contributes most to the lightness. */
-const LIGHT = /, (1[3-9]|2.)., /;
+/** Light text, and so a dark page: a green channel of 130 or more, which contributes most to the lightness, or the
+ *  lightness of an `oklch` or `oklab` colour, which browsers keep as written. */
+const LIGHT = /, (1[3-9]|2.)., |k...\((1|0\.[6-9])/;
 
 /** Renders the unit for `host`; undefined without a headline or a label, since nothing may be shown unlabelled.
  *  May throw on an invalid decision. */

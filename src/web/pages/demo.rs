@@ -6,7 +6,7 @@ use super::embed_tag::embed_tag;
 use crate::web::{assets, html};
 use askama::Template;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// State of the controls, as query parameters. Empty means the default or none.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -111,16 +111,14 @@ fn listed(text: &str) -> Vec<&str> {
 /// The request that the snippet sends, formatted, with `test` set so that the playground never bills.
 fn request(view: &DemoView<'_>) -> String {
     let query = &view.query;
-    let subjects = listed(&query.subject);
-    let subjects = subjects.into_iter().map(|name| json!({ "name": name, "role": "subject" }));
-    let mentions = listed(&query.entities).into_iter().map(Value::from);
     let mut request = json!({
         "publisher": view.publisher,
         "page": {
             "url": format!("{}/demo", view.base_url),
             "language": "en",
             "topics": listed(&query.topic),
-            "entities": subjects.chain(mentions).collect::<Vec<_>>(),
+            "subject": listed(&query.subject),
+            "entities": listed(&query.entities),
             "region": view.region,
         },
         "placements": [{ "name": view.placement }],

@@ -14,6 +14,7 @@ pub(crate) mod failure;
 pub(crate) mod figures;
 pub(crate) mod guide;
 pub(crate) mod index;
+pub(crate) mod notice;
 pub(crate) mod publisher;
 pub(crate) mod report_parts;
 pub(crate) mod search;

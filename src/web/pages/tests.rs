@@ -12,6 +12,7 @@ use super::failure::{FailureView, failure};
 use super::figures::{FiguresView, figures};
 use super::guide::{GUIDES, guide};
 use super::index::{IndexView, index};
+use super::notice::{NoticeField, NoticeForm, NoticeInput, NoticeWords};
 use super::publisher::{
     BlockRow, EmbedProblem, Embeds, GapRow, Gaps, NoFillRow, PlacementTag, PublisherReport,
     PublisherView, SellerLines, Setup, SiteBreakdown, SiteRow, SponsorRow, SponsorTable, publisher,
@@ -165,6 +166,17 @@ fn pages() -> Vec<(&'static str, String)> {
         decision: EVIL,
         privacy_url: "/v1/privacy",
         report_url: None,
+        notice: Some(NoticeForm {
+            words: NoticeWords::of(&"de".parse().unwrap()),
+            input: NoticeInput {
+                reason: EVIL.to_owned(),
+                explanation: EVIL.to_owned(),
+                name: EVIL.to_owned(),
+                email: EVIL.to_owned(),
+                good_faith: true,
+            },
+            problems: NoticeField::ALL.to_vec(),
+        }),
     };
     let document = json!({
         "info": {"title": EVIL, "version": EVIL, "description": EVIL},

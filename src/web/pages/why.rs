@@ -2,6 +2,7 @@
 
 use super::Layout;
 use super::Link;
+use super::notice::{EMAIL_CHARS, EXPLANATION_CHARS, NAME_CHARS, NoticeForm};
 use crate::domain::label::PageWords;
 use crate::web::html;
 use askama::Template;
@@ -39,6 +40,8 @@ pub(crate) struct WhyView<'a> {
     pub(crate) privacy_url: &'a str,
     /// URL at which a reader reports the unit, if the operator has one.
     pub(crate) report_url: Option<String>,
+    /// The form with which a reader reports it otherwise.
+    pub(crate) notice: Option<NoticeForm>,
 }
 
 #[derive(Template)]
@@ -47,10 +50,20 @@ struct Page<'a> {
     layout: Layout<'a>,
     view: &'a WhyView<'a>,
     words: &'a PageWords,
+    explanation_chars: usize,
+    name_chars: usize,
+    email_chars: usize,
 }
 
 /// Renders the reader's page.
 pub(crate) fn why(view: &WhyView<'_>) -> String {
     const NO_LINKS: &[Link] = &[];
-    html(&Page { layout: Layout::new(&view.words.heading, NO_LINKS, ""), view, words: view.words })
+    html(&Page {
+        layout: Layout::new(&view.words.heading, NO_LINKS, ""),
+        view,
+        words: view.words,
+        explanation_chars: EXPLANATION_CHARS,
+        name_chars: NAME_CHARS,
+        email_chars: EMAIL_CHARS,
+    })
 }

@@ -5,6 +5,7 @@ pub(crate) mod catalog;
 pub(crate) mod credits;
 pub(crate) mod documents;
 pub(crate) mod images;
+pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod pauses;
 pub(crate) mod review;
@@ -36,6 +37,9 @@ pub fn table() -> Vec<Route> {
         // Emergencies.
         route("/v1/admin/rollback").post(catalog::rollback),
         route("/v1/admin/pauses").post(pauses::set),
+        // What readers report about units.
+        route("/v1/admin/notices").get_and_head(notices::list),
+        route("/v1/admin/notices/{id}").on(Method::DELETE, notices::remove),
         // Images, uploaded before documents refer to them.
         route("/v1/admin/images").get_and_head(images::list).post(images::store),
         // Individual documents.
