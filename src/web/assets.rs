@@ -143,12 +143,13 @@ mod tests {
     #[test]
     fn every_linked_file_is_embedded() {
         let on_request = ["reading.js", "debug.js"];
-        let linked = [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS, TABLES_JS, CODE_JS];
+        let linked =
+            [UNIT_CSS, SITE_CSS, EMBED_JS, DEMO_JS, CONSOLE_JS, PUBLISHER_JS, TABLES_JS, CODE_JS];
         for name in linked.into_iter().chain(on_request) {
             assert!(by_name(name).is_some_and(|asset| asset.bytes.len() > 500), "{name}");
         }
         assert!(by_name(ICON).is_some_and(|icon| icon.bytes.len() < 500));
-        assert_eq!(all().len(), 10);
+        assert_eq!(all().len(), 11);
     }
 
     #[test]

@@ -53,11 +53,12 @@ async fn the_console_is_one_page_with_its_own_files_and_no_protected_data() {
     );
     let files: Vec<&str> =
         page.split("\"/embed/").skip(1).filter_map(|after| after.split('"').next()).collect();
-    assert_eq!(files.len(), 2, "{files:?}");
+    assert_eq!(files.len(), 3, "{files:?}");
     for file in files {
         let reply = get(&format!("/embed/{file}")).await.unwrap();
         let kind = reply.headers()["content-type"].to_str().unwrap().to_owned();
-        let expected = if file.ends_with(".js") { "text/javascript" } else { "text/css" };
+        let ends = [(".js", "text/javascript"), (".css", "text/css"), (".svg", "image/svg+xml")];
+        let expected = ends.iter().find(|(end, _)| file.ends_with(end)).unwrap().1;
         assert!(reply.status() == 200 && kind.starts_with(expected), "{file}: {kind}");
     }
     let public = server.reader.get(&format!("{}/console", server.public)).send().await.unwrap();
