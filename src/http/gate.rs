@@ -65,7 +65,7 @@ const fn limit(
 
 const ADDRESS: &str = "address (/64 for IPv6)";
 const READERS: CallLimit =
-    limit(("`/w/{decision}`", ADDRESS), (2, 16), rate(500, 20), rate(50, 40));
+    limit(("`/w/{decision}`", ADDRESS), (1, 16), rate(500, 20), rate(50, 40));
 const PARTIES: CallLimit =
     limit(("explanations by a party's key", "key"), (1, 8), rate(1_000, 60), rate(200, 120));
 const EVENTS: CallLimit = limit(
