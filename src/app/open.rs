@@ -289,7 +289,7 @@ pub(crate) fn metrics(
         })
         .collect();
     let evenly_paced = inventory.flights.iter().filter(|flight| {
-        flight.pacing == crate::domain::campaign::Pacing::Even
+        flight.pacing != crate::domain::campaign::Pacing::Asap
             && flight.tier != crate::domain::event::Tier::House
     });
     let flights: Vec<String> =

@@ -23,6 +23,8 @@ use tokio::time::MissedTickBehavior;
 
 /// Refresh interval for budgets and pacing.
 const STATE_EVERY: Duration = Duration::from_millis(100);
+/// Interval for reading the traffic of the last weeks.
+const TRAFFIC_EVERY: Duration = Duration::from_hours(1);
 /// Interval for settling pending events, recording opportunities and checking free disk space.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Interval for checking whether missing images were restored.
@@ -76,6 +78,7 @@ pub(crate) fn start(
     let key_folder = settings.store.keys().to_owned();
     let running = vec![
         tokio::spawn(refresh_state(services.publishing.clone())),
+        tokio::spawn(read_traffic(services.publishing.clone())),
         tokio::spawn(tick(services.events.clone())),
         tokio::spawn(check_disk_space(services.delivery.clone())),
         tokio::spawn(restore_images(services.publishing.clone())),
@@ -147,6 +150,14 @@ async fn refresh_state(publishing: Arc<Publishing>) {
     loop {
         interval.tick().await;
         publishing.refresh();
+    }
+}
+
+async fn read_traffic(publishing: Arc<Publishing>) {
+    let mut interval = every(TRAFFIC_EVERY);
+    loop {
+        interval.tick().await;
+        publishing.read_traffic().await;
     }
 }
 

@@ -7,7 +7,7 @@ use crate::selection::choose::Winner;
 use crate::selection::compiled::place_bit;
 use crate::selection::page::Page;
 use crate::selection::rules::Mask;
-use crate::selection::snapshot::State;
+use crate::selection::snapshot::{State, Ticket};
 use std::sync::Arc;
 
 /// One record of the log.
@@ -51,6 +51,10 @@ pub(crate) struct StateChange {
     pub(crate) paused: Vec<u32>,
     /// Flights resumed.
     pub(crate) resumed: Vec<u32>,
+    /// Flights with a new ticket or another one.
+    pub(crate) tickets: Vec<Ticket>,
+    /// Flights that have none any more.
+    pub(crate) returned: Vec<u32>,
 }
 
 fn only_in_first<T: PartialEq + Copy>(from: &[T], to: &[T]) -> Vec<T> {
@@ -63,6 +67,10 @@ fn sorted_difference<T: Ord + Copy>(from: &[T], to: &[T]) -> (Vec<T>, Vec<T>) {
         list.iter().filter(|one| other.binary_search(one).is_err()).copied().collect()
     };
     (missing(to, from), missing(from, to))
+}
+
+fn places(tickets: &[Ticket]) -> Vec<u32> {
+    tickets.iter().map(|one| one.place).collect()
 }
 
 impl StateChange {
@@ -80,6 +88,8 @@ impl StateChange {
             unpaced: sorted_difference(&positions(&from.paced), &positions(&to.paced)).1,
             paused,
             resumed,
+            tickets: only_in_first(&to.tickets, &from.tickets),
+            returned: sorted_difference(&places(&from.tickets), &places(&to.tickets)).1,
         }
     }
 
@@ -96,6 +106,10 @@ impl StateChange {
         });
         state.paced.extend_from_slice(&self.paced);
         state.paced.sort_unstable();
+        let is_new = |place: &u32| self.tickets.iter().any(|new| new.place == *place);
+        state.tickets.retain(|one| !self.returned.contains(&one.place) && !is_new(&one.place));
+        state.tickets.extend_from_slice(&self.tickets);
+        state.tickets.sort_unstable_by_key(|one| one.place);
         state.number = self.number;
     }
 }
@@ -167,12 +181,15 @@ mod tests {
             spent in prop::collection::btree_set(0u32..40, 0..20),
             paused in prop::collection::btree_set(0u32..40, 0..20),
             paced in prop::collection::btree_map(0u32..40, 0u32..3, 0..20),
+            tickets in prop::collection::btree_map(0u32..40, (0u32..3, 0u32..3), 0..20),
         ) -> State {
+            let ticket = |(place, (share, turn))| Ticket { place, share, turn };
             State {
                 number,
                 spent: spent.into_iter().collect(),
                 paced: paced.into_iter().collect(),
                 paused: paused.into_iter().collect(),
+                tickets: tickets.into_iter().map(ticket).collect(),
             }
         }
     }

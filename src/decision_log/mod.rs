@@ -21,6 +21,7 @@ mod stored;
 mod v1;
 mod v2;
 mod v3;
+mod v4;
 pub(crate) mod writer;
 
 pub(crate) use line::{DecisionLine, SlotLine, WorldLine};

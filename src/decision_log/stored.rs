@@ -10,17 +10,19 @@
 //! | 1 | a journal's: `ADJLOG01` or `ADJLOG02` | [`v1::Page`] |
 //! | 2 | magic `ADJDEC02`, incarnation u64, CRC-32 of all before | [`v2::Page`]: adds sentiment and verified |
 //! | 3 | as 2, with magic `ADJDEC03` | [`v3::Page`]: adds custom context |
+//! | 4 | as 2, with magic `ADJDEC04` | as 3; [`v4::Line`]: the state has tickets |
 
 use crate::decision_log::line::{DecisionLine, Line, StateChange, WorldLine};
-use crate::decision_log::{v1, v2, v3};
+use crate::decision_log::{v1, v2, v3, v4};
 use crate::journal::frame;
 use serde::Deserialize;
 
 /// The format version that is written, and the newest one that is read.
-pub(crate) const VERSION: u8 = 3;
+pub(crate) const VERSION: u8 = 4;
 const FAMILY: &[u8; 6] = b"ADJDEC";
-const MAGIC: &[u8; 8] = b"ADJDEC03";
-const MAGIC_OF_2: &[u8; 8] = b"ADJDEC02";
+const MAGIC: &[u8; 8] = b"ADJDEC04";
+/// Magics of earlier versions with the same header.
+const EARLIER: [(u8, &[u8; 8]); 2] = [(2, b"ADJDEC02"), (3, b"ADJDEC03")];
 /// Length of the header that is written, in bytes.
 pub(crate) const HEADER: usize = 20;
 
@@ -49,7 +51,8 @@ pub(crate) fn header(incarnation: u64) -> [u8; HEADER] {
 pub(crate) fn read_header(bytes: &[u8]) -> Result<Header, String> {
     let incomplete = "the header is incomplete; a crash interrupted its first write";
     let magic = bytes.first_chunk::<8>().ok_or(incomplete)?;
-    if magic == MAGIC || magic == MAGIC_OF_2 {
+    let earlier = EARLIER.iter().find(|(_, of)| magic == *of).map(|(version, _)| *version);
+    if let Some(version) = earlier.or((magic == MAGIC).then_some(VERSION)) {
         let header = bytes.get(..HEADER).and_then(<[u8]>::split_last_chunk);
         let (fields, crc) = header.ok_or(incomplete)?;
         if crc32fast::hash(fields) != u32::from_le_bytes(*crc) {
@@ -58,7 +61,6 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<Header, String> {
             return Err(reason.to_owned());
         }
         let incarnation = u64::from_le_bytes(*fields[8..].first_chunk().ok_or(incomplete)?);
-        let version = if magic == MAGIC { VERSION } else { 2 };
         return Ok(Header { version, incarnation, length: HEADER });
     }
     if let Some(frame::Header { incarnation, length, .. }) = frame::read_header(bytes) {
@@ -102,7 +104,8 @@ pub(crate) fn decode(version: u8, line: &[u8]) -> Result<Line, String> {
     match version {
         1 => v1::Line::<v1::Page<'_>>::try_into(from_bytes(line)?),
         2 => v1::Line::<v2::Page<'_>>::try_into(from_bytes(line)?),
-        _ => v1::Line::<v3::Page<'_>>::try_into(from_bytes(line)?),
+        3 => v1::Line::<v3::Page<'_>>::try_into(from_bytes(line)?),
+        _ => v4::Line::try_into(from_bytes(line)?),
     }
 }
 
@@ -118,30 +121,30 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
 }
 
 /// Appends an encoded line to `out`.
-fn encode(line: &v1::Line<'_, v3::Page<'_>>, out: Vec<u8>) -> Vec<u8> {
+fn encode(line: &v4::Line<'_>, out: Vec<u8>) -> Vec<u8> {
     postcard::to_extend(line, out).expect("a line is plain data")
 }
 
 /// Appends the line of a world to `out`.
 pub(crate) fn encode_world(line: &WorldLine, out: Vec<u8>) -> Vec<u8> {
-    encode(&v1::Line::World(line.into()), out)
+    encode(&v4::Line::World(line.into()), out)
 }
 
 /// Appends the line of a change of state to `out`.
 pub(crate) fn encode_change(line: &StateChange, out: Vec<u8>) -> Vec<u8> {
-    encode(&v1::Line::Change(line.into()), out)
+    encode(&v4::Line::Change(line.into()), out)
 }
 
 /// Appends the line of a decision to `out`. Only a page with more topics, entities, keywords or
 /// creatives than usual allocates.
 pub(crate) fn encode_decision(line: &DecisionLine, out: Vec<u8>) -> Vec<u8> {
-    encode(&v1::Line::Decision(v1::Decision::new(line, v3::Page::from(&*line.page))), out)
+    encode(&line.into(), out)
 }
 
 /// Encodes the record of a decision, in format [`VERSION`], after `out`.
 pub(crate) fn encode_record(line: &DecisionLine, world: &WorldLine, out: Vec<u8>) -> Vec<u8> {
     let line = v1::Decision::new(line, v3::Page::from(&*line.page));
-    postcard::to_extend(&(line, v1::World::from(world)), out).expect("a record is plain data")
+    postcard::to_extend(&(line, v4::World::from(world)), out).expect("a record is plain data")
 }
 
 /// Decodes the record of a decision in format `version`, or returns why that is not possible.
@@ -149,7 +152,7 @@ pub(crate) fn decode_record(
     version: u8,
     bytes: &[u8],
 ) -> Result<(DecisionLine, WorldLine), String> {
-    type Record<'a, P> = (v1::Decision<'a, P>, v1::World<'a>);
+    type Record<'a, P, W = v1::World<'a>> = (v1::Decision<'a, P>, W);
     match version {
         1 => {
             let (line, world): Record<'_, v1::Page<'_>> = from_bytes(bytes)?;
@@ -161,6 +164,10 @@ pub(crate) fn decode_record(
         }
         3 => {
             let (line, world): Record<'_, v3::Page<'_>> = from_bytes(bytes)?;
+            Ok((line.try_into()?, world.into()))
+        }
+        4 => {
+            let (line, world): Record<'_, v3::Page<'_>, v4::World<'_>> = from_bytes(bytes)?;
             Ok((line.try_into()?, world.into()))
         }
         _ => {

@@ -118,7 +118,7 @@ struct Slot<'a> {
 
 impl<'a> From<&'a WorldLine> for World<'a> {
     fn from(line: &'a WorldLine) -> World<'a> {
-        let snapshot::State { number, spent, paced, paused } = &line.state;
+        let snapshot::State { number, spent, paced, paused, .. } = &line.state;
         World {
             inventory: &line.inventory,
             weights: &line.weights,
@@ -145,6 +145,7 @@ impl From<World<'_>> for WorldLine {
                 spent: spent.into_owned(),
                 paced: paced.into_owned(),
                 paused: paused.into_owned(),
+                ..snapshot::State::default()
             },
         }
     }
@@ -174,6 +175,7 @@ impl From<Change<'_>> for StateChange {
             unpaced: stored.unpaced.into_owned(),
             paused: stored.paused.into_owned(),
             resumed: stored.resumed.into_owned(),
+            ..StateChange::default()
         }
     }
 }

@@ -260,6 +260,11 @@ impl Delivery {
             }
             let outcome = choose::choose(&request, slot, taken);
             self.count_filtered(&outcome.counts);
+            if masked.is_empty() && !decided.test && !decided.idle {
+                let slots = &decided.live.bindings.slots;
+                let entered = outcome.entered.iter().map(|place| &slots[*place as usize]);
+                entered.flatten().for_each(|slots| slots.enter());
+            }
             let win = match outcome.result {
                 Ok(win) => win,
                 Err(reason) => return SlotDecision { id, result: Err(reason), masked },
@@ -284,6 +289,8 @@ impl Delivery {
             }
             let reserves = !decided.test && !decided.idle;
             if !reserves || self.reserve(decided, call, (slot, id), &win) {
+                let slots = decided.live.bindings.slots[win.place].as_ref();
+                slots.filter(|_| reserves).into_iter().for_each(|slots| slots.win());
                 taken.advertisers.push(flight.advertiser);
                 let filled = self.filled(&decided.live, win);
                 return SlotDecision { id, result: Ok(filled), masked };

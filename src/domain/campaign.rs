@@ -144,9 +144,13 @@ string_enum! {
     /// How a flight's delivery is spread over time.
     #[derive(Default)]
     Pacing {
-        /// Evenly over the flight or the day.
+        /// In step with the traffic expected over the flight or the day.
         #[default]
+        Traffic = "traffic",
+        /// In step with the clock.
         Even = "even",
+        /// More at the beginning: 62 % in the first half of the traffic.
+        FrontLoaded = "front_loaded",
         /// As fast as traffic allows.
         Asap = "asap",
     }

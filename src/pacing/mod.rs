@@ -1,3 +1,5 @@
 //! Pacing: how delivery is spread over time. Pure; amounts and time are arguments.
 
-pub(crate) mod even;
+mod average;
+pub(crate) mod forecast;
+pub(crate) mod plan;

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::world::Worlds;
 use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
+use crate::world::pace::Pacer;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
@@ -53,6 +54,8 @@ pub struct Publishing {
     catalog_lock: tokio::sync::Mutex<()>,
     /// Serialises replacement of the world; contains the next state number.
     next_state: Mutex<u64>,
+    /// The shares of paced flights.
+    pacer: Mutex<Pacer>,
 }
 
 impl Publishing {
@@ -62,6 +65,7 @@ impl Publishing {
         parts.log.record_world(live.log_line());
         Publishing {
             next_state: Mutex::new(live.world.state.number + 1),
+            pacer: Mutex::default(),
             catalog_lock: tokio::sync::Mutex::new(()),
             parts,
         }

@@ -16,10 +16,12 @@ use crate::selection::compile::compile;
 use crate::selection::snapshot::{Snapshot, State};
 use crate::token;
 use crate::world::images::ImageSet;
+use crate::world::lease::LeaseTerms;
 use crate::world::live::Live;
-use crate::world::pace;
+use crate::world::pace::{Pacer, Shares};
+use crate::world::traffic_history::TrafficHistory;
 use jiff::Timestamp;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 impl Publishing {
     /// Recomputes exhausted budgets and pacing, and serves a new state if either changed. Call at
@@ -38,19 +40,36 @@ impl Publishing {
         let moved = live.budgets().filter(|budget| budget.expire(now_ms, caught_up)).count() > 0;
         // Store reachability changes what every campaign may reserve without touching its budget.
         let moved = moved || terms.is_some();
-        let paced = pace::paced(&live, now_ms);
+        let Shares { paced, tickets } = self.shares(&live, terms.as_ref(), now_ms);
         let old = &live.world.state;
-        if !moved && paced == old.paced {
+        let has_pace = paced == old.paced && tickets == old.tickets;
+        if !moved && has_pace {
             return;
         }
         let spent = live.spent(terms.as_ref(), now_ms);
-        if spent == old.spent && paced == old.paced {
+        if spent == old.spent && has_pace {
             return;
         }
-        let state = State { number: *next, spent, paced, paused: old.paused.clone() };
+        let state = State { number: *next, spent, paced, paused: old.paused.clone(), tickets };
         *next += 1;
         self.parts.log.record_state(&state);
         self.parts.world.update(live.with_state(state));
+    }
+
+    /// Reads the traffic of the last weeks, for pacing.
+    pub(crate) async fn read_traffic(&self) {
+        let (views, now_ms) = (self.parts.ledger.views(), self.parts.clock.now_ms());
+        let history = run_blocking(move || TrafficHistory::read(&views, now_ms)).await;
+        self.pacer().expect(history);
+    }
+
+    fn pacer(&self) -> MutexGuard<'_, Pacer> {
+        self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shares(&self, live: &Live, terms: Option<&LeaseTerms>, now_ms: i64) -> Shares {
+        let instances = terms.map_or(1, |terms| terms.instances);
+        self.pacer().shares(live, instances, now_ms)
     }
 
     /// Compiles and serves documents that changed at `changed`; returns the milliseconds since then.
@@ -87,12 +106,10 @@ impl Publishing {
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.parts.clock.now_ms();
         let fresh = Live::new(snapshot, images, &self.parts.budgets, *next);
-        let state = State {
-            number: *next,
-            spent: fresh.spent(self.parts.leasing.lease_terms().as_ref(), now_ms),
-            paced: pace::paced(&fresh, now_ms),
-            paused: Vec::new(),
-        };
+        let terms = self.parts.leasing.lease_terms();
+        let spent = fresh.spent(terms.as_ref(), now_ms);
+        let Shares { paced, tickets } = self.shares(&fresh, terms.as_ref(), now_ms);
+        let state = State { number: *next, spent, paced, paused: Vec::new(), tickets };
         *next += 1;
         let live = fresh.with_state(state);
         self.parts.log.record_world(live.log_line());

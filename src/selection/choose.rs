@@ -2,18 +2,18 @@
 //!
 //! Pure: the same world, page, time, request id and masks give the same result on every instance.
 
-use crate::domain::event::NoFill;
+use crate::domain::event::{NoFill, Tier};
 use crate::domain::party::Style;
 use crate::selection::bitmap;
 use crate::selection::bitmap::Block;
-use crate::selection::compiled::style_bit;
+use crate::selection::compiled::{place_bit, style_bit};
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed::Q32;
 use crate::selection::page::{Commercial, Page};
 use crate::selection::plan::Relevance;
 use crate::selection::rules::{Exclusions, SlotContext};
 use crate::selection::score::{Matched, Score};
-use crate::selection::snapshot::World;
+use crate::selection::snapshot::{Ticket, World};
 use crate::selection::{draw, index, no_fill, score, wording};
 use smallvec::SmallVec;
 
@@ -36,6 +36,18 @@ pub(crate) struct Candidate {
 
 /// Candidates of one draw. The default `max_candidates` (512) need no allocation.
 pub(crate) type Candidates = SmallVec<[Candidate; 512]>;
+
+/// Flights in a lottery.
+pub(crate) type Tickets = SmallVec<[Ticket; 8]>;
+
+/// What takes part in a tier.
+#[derive(Default)]
+struct Entrants {
+    tickets: Tickets,
+    candidates: Candidates,
+    /// Flights with a throttle, whether it lets them in or not.
+    throttled: SmallVec<[u32; 8]>,
+}
 
 /// Counters of the hot path, over the tiers it visited.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -85,6 +97,8 @@ pub struct Outcome {
     /// The winner, or why there is none.
     pub result: Result<Winner, NoFill>,
     pub(crate) counts: Counts,
+    /// Ranks of the flights with a ticket or a throttle that might have had this slot, in the tiers visited.
+    pub(crate) entered: SmallVec<[u32; 8]>,
 }
 
 /// The arguments of a selection, except the slot.
@@ -117,12 +131,15 @@ impl<'a> Request<'a> {
 /// Selects a unit for one slot, given the exclusions from earlier slots.
 pub fn choose(request: &Request<'_>, slot: usize, exclusions: &Exclusions) -> Outcome {
     let context = request.slot_context(slot, exclusions);
-    let mut counts = Counts::default();
+    let (mut counts, mut entered) = (Counts::default(), SmallVec::new());
     let result = match early_no_fill(&context) {
         Some(reason) => Err(reason),
-        None => winner(&context, &mut counts).ok_or_else(|| no_fill::reason(&context)),
+        None => {
+            let won = winner(&context, &mut counts, &mut entered);
+            won.ok_or_else(|| no_fill::reason(&context))
+        }
     };
-    Outcome { result, counts }
+    Outcome { result, counts, entered }
 }
 
 /// The reason for leaving a slot empty regardless of the inventory, if there is one.
@@ -136,12 +153,17 @@ pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
     rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
 }
 
-fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Winner> {
+fn winner(
+    context: &SlotContext<'_>,
+    counts: &mut Counts,
+    entered: &mut SmallVec<[u32; 8]>,
+) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
     let mut plan = snapshot.index.plan(&context.query());
-    let mut candidates = Candidates::new();
+    let mut entrants = Entrants::default();
     index::tiers(context.page.commercial).iter().find_map(|tier| {
-        candidates.clear();
+        entrants.tickets.clear();
+        entrants.candidates.clear();
         let range = &snapshot.tiers[*tier as usize];
         counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
         for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
@@ -152,21 +174,23 @@ fn winner(context: &SlotContext<'_>, counts: &mut Counts) -> Option<Winner> {
                 bitmap::count(&bitmap::and_not(&matches.matched, &matches.remaining));
             counts.unavailable += bitmap::count(&bitmap::and_not(&matches.remaining, &available));
             if !bitmap::is_zero(&available) {
-                gather(context, (at, &available), &plan.relevance(at), counts, &mut candidates);
+                gather(context, (at, &available), &plan.relevance(at), counts, &mut entrants);
             }
         }
-        draw_one(context, &candidates)
+        entered.extend(entrants.tickets.iter().map(|ticket| ticket.place));
+        entered.append(&mut entrants.throttled);
+        draw_one(context, *tier, &mut entrants.tickets, &entrants.candidates)
     })
 }
 
-/// Adds the flights of a block to the candidates if they pass the rules that bitmaps cannot
+/// Adds the flights of a block to the entrants if they pass the rules that bitmaps cannot
 /// express: dates, lost reservations, pacing, relevance.
 fn gather(
     context: &SlotContext<'_>,
     (at, available): (usize, &Block),
     relevance: &Relevance,
     counts: &mut Counts,
-    candidates: &mut Candidates,
+    Entrants { tickets, candidates, throttled }: &mut Entrants,
 ) {
     let snapshot = &*context.world.snapshot;
     let boosts = &snapshot.boosts;
@@ -187,12 +211,20 @@ fn gather(
             let bit = left.trailing_zeros();
             left &= left - 1;
             let place = at * bitmap::FLIGHTS + word * 64 + bit as usize;
-            if to_check >> bit & 1 == 1 && !passes(context, place, counts) {
+            let is_checked = to_check >> bit & 1 == 1;
+            if is_checked && context.world.throttle(place).is_some() {
+                throttled.push(place_bit(place));
+            }
+            if is_checked && !passes(context, place, counts) {
                 continue;
             }
+            let ticket = if is_checked { context.world.ticket(place) } else { None };
             let ln_relevance = relevance.of(boosts, word, bit);
             if ln_relevance < boosts.floor {
                 counts.relevance += 1;
+            } else if let Some(ticket) = ticket {
+                counts.paced += u32::from(ticket.share == 0);
+                tickets.push(ticket);
             } else if candidates.len() >= boosts.max_candidates {
                 counts.truncated += 1;
             } else {
@@ -224,13 +256,28 @@ fn passes(context: &SlotContext<'_>, place: usize, counts: &mut Counts) -> bool 
     on_pace
 }
 
-/// Draws a flight among candidates, then its creative.
-pub(crate) fn draw_one(context: &SlotContext<'_>, candidates: &[Candidate]) -> Option<Winner> {
+/// Draws a flight of a tier, then its creative: first the lottery, then the race among the others.
+pub(crate) fn draw_one(
+    context: &SlotContext<'_>,
+    tier: Tier,
+    tickets: &mut [Ticket],
+    candidates: &[Candidate],
+) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
+    tickets.sort_unstable_by_key(|ticket| (ticket.turn, ticket.place));
+    let (won, shares, left) = draw::lottery(tickets, context.lottery_roll(tier));
+    if let Some(won) = won {
+        return finish(context, tickets[won].place as usize, draw::probability(shares[won]));
+    }
     let weighted = candidates.iter().map(|candidate| (candidate.stable_id, candidate.ln_score));
-    let (won, flight_propensity) =
+    let (won, propensity) =
         draw::race(weighted, context.dice, Purpose::Race, snapshot.boosts.explore)?;
-    let place = candidates[won].place as usize;
+    finish(context, candidates[won].place as usize, draw::within(propensity, left))
+}
+
+/// Draws the creative of the flight that won.
+fn finish(context: &SlotContext<'_>, place: usize, flight_propensity: u32) -> Option<Winner> {
+    let snapshot = &*context.world.snapshot;
     let flight = &snapshot.flights[place];
     let drawn = wording::draw_one(context, flight)?;
     let supported = snapshot.creatives[drawn.creative as usize].styles;

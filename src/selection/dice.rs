@@ -9,6 +9,8 @@ pub(crate) enum Purpose {
     Race = 1,
     /// Whether this draw ignores scores (exploration).
     Explore = 2,
+    /// The lottery of a tier among flights with tickets.
+    Lottery = 3,
     /// Whether a throttled flight participates in this slot.
     Pace = 4,
     /// The draw among the creatives and text variants of a flight.

@@ -7,6 +7,8 @@
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed;
 use crate::selection::fixed::Q32;
+use crate::selection::snapshot::Ticket;
+use smallvec::SmallVec;
 
 /// The winner's index in `candidates` (stable id, ln score) and its probability in units of 2^-32.
 /// `explore` is the share of draws, in units of 2^-32, that ignore scores. `None` without candidates.
@@ -34,6 +36,38 @@ pub(crate) fn race(
     }
     let winner = best?.1;
     Some((winner, propensity(candidates, winner, explore)))
+}
+
+/// A slot cut into shares: the winner's index among `tickets` (in order of their turns) if `roll` is in
+/// one of them, the probability of each, and what is left of it, in units of 2^-32.
+pub(crate) fn lottery(tickets: &[Ticket], roll: u64) -> (Option<usize>, SmallVec<[u64; 4]>, u64) {
+    let mut left = 1u64 << 32;
+    let (mut roll, mut winner) = (roll >> 32, None);
+    let mut shares = SmallVec::new();
+    for (at, ticket) in tickets.iter().enumerate() {
+        let wanted = u64::from(ticket.share) + u64::from(ticket.share == Ticket::ALL);
+        let share = wanted.min(left);
+        if winner.is_none() {
+            if roll < share {
+                winner = Some(at);
+            } else {
+                roll -= share;
+            }
+        }
+        left -= share;
+        shares.push(share);
+    }
+    (winner, shares, left)
+}
+
+/// A share of a slot, in units of 2^-32, as a propensity: at least 1, at most 2^32 - 1.
+pub(crate) fn probability(share: u64) -> u32 {
+    u32::try_from(share).unwrap_or(u32::MAX).max(1)
+}
+
+/// The propensity of a race that is held in `left` of all slots, in units of 2^-32.
+pub(crate) fn within(propensity: u32, left: u64) -> u32 {
+    probability((u128::from(propensity) * u128::from(left) >> 32) as u64)
 }
 
 /// Whether this draw ignores scores; true for a share `explore` of all draws, in units of 2^-32.

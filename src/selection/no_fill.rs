@@ -75,7 +75,10 @@ fn latest(
     if bitmap::is_zero(&left) {
         return Some(FilterReason::Masked);
     }
-    left = filter_each(context, at, &left, |place, flight| context.on_pace(place, flight));
+    // Of the flights with a ticket, none has won.
+    left = filter_each(context, at, &left, |place, flight| {
+        context.on_pace(place, flight) && context.world.ticket(place).is_none()
+    });
     Some(if bitmap::is_zero(&left) { FilterReason::Paced } else { FilterReason::Relevance })
 }
 

@@ -8,7 +8,7 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::page::{Commercial, Page, Slot};
 use crate::selection::query::Query;
-use crate::selection::snapshot::{Snapshot, World};
+use crate::selection::snapshot::{Snapshot, Ticket, World};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
 /// reservation, flights and creatives that the caller rejected, and flights whose events the caller
@@ -216,10 +216,19 @@ impl<'a> SlotContext<'a> {
         on_page.any(|advertiser| snapshot.must_separate(advertiser, flight.advertiser))
     }
 
+    /// The number of a tier's lottery. Another attempt at the slot is another lottery: the same number
+    /// would favour the ticket after the one that lost its reservation.
+    pub(crate) fn lottery_roll(&self, tier: Tier) -> u64 {
+        let Exclusions { masked, rejected, rejected_creatives, .. } = self.exclusions;
+        let attempts = masked.len() + rejected.len() + rejected_creatives.len();
+        self.dice.roll((attempts as u64) << 8 | tier as u64, Purpose::Lottery)
+    }
+
     /// Whether the pacing throttle lets the flight participate in this slot.
     pub(crate) fn on_pace(&self, place: usize, flight: &FlightRow) -> bool {
         match self.world.throttle(place) {
             None => true,
+            Some(Ticket::ALL) => true,
             Some(share) => self.dice.roll(flight.stable_id, Purpose::Pace) >> 32 < u64::from(share),
         }
     }

@@ -32,6 +32,49 @@ pub struct State {
     pub paced: Vec<(u32, u32)>,
     /// Flights paused since the snapshot was compiled, as sorted ranks.
     pub paused: Vec<u32>,
+    /// Flights that share the lottery of their tier, sorted by rank.
+    pub tickets: Vec<Ticket>,
+}
+
+impl State {
+    /// Whether a flight is to win nothing at present, because it is ahead of its plan.
+    pub(crate) fn is_held(&self, place: u32) -> bool {
+        let throttle = self.paced.binary_search_by_key(&place, |(at, _)| *at);
+        let ticket = self.tickets.binary_search_by_key(&place, |one| one.place);
+        throttle.is_ok_and(|at| self.paced[at].1 == 0)
+            || ticket.is_ok_and(|at| self.tickets[at].share == 0)
+    }
+}
+
+/// A flight's part in the lottery of its tier, which is held before the draw among the other flights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its rank.
+    pub place: u32,
+    /// The share of the slots that it may have which it is to win, in units of 2^-32; [`ALL`](Self::ALL)
+    /// is all of them.
+    pub share: u32,
+    /// Flights with a lower number come first, and win theirs where all shares are more than one slot.
+    pub turn: u32,
+}
+
+impl Ticket {
+    /// The share of a flight that wins every slot that it may have.
+    pub const ALL: u32 = u32::MAX;
+
+    /// A flight's ticket, for a share from 0 to 1 and the slots that it may expect until its end: the
+    /// scarcest come first, in steps of a factor of √2.
+    pub(crate) fn new(place: u32, share: f64, supply: f64) -> Ticket {
+        let turn =
+            if supply.is_finite() { 2.0 * supply.max(1.0).log2() } else { f64::from(u32::MAX) };
+        Ticket { place, share: Ticket::in_units(share), turn: turn as u32 }
+    }
+
+    /// A share from 0 to 1 in units of 2^-32, in steps of 1/1024: a smaller change is no new state.
+    pub(crate) fn in_units(share: f64) -> u32 {
+        let steps = (share * 1_024.0).ceil() as u64;
+        u32::try_from(steps << 22).unwrap_or(Ticket::ALL)
+    }
 }
 
 /// A snapshot and its current state.
@@ -41,7 +84,7 @@ pub struct World {
     pub(crate) state: State,
     /// Flights that are not paused and have budget left. Derived from `state`.
     pub(crate) available: Vec<Block>,
-    /// Flights that need a per-flight check: they have dates or are throttled. Derived from `state`.
+    /// Flights that need a per-flight check: they have dates, a throttle or a ticket. Derived from `state`.
     pub(crate) to_check: Vec<Block>,
 }
 
@@ -69,7 +112,8 @@ impl World {
             bitmap::clear(&mut available, place);
         }
         let mut to_check = snapshot.index.dated.clone();
-        for place in state.paced.iter().map(|(place, _)| *place).filter(within) {
+        let paced = state.paced.iter().map(|(place, _)| *place);
+        for place in paced.chain(state.tickets.iter().map(|one| one.place)).filter(within) {
             bitmap::set(&mut to_check, place);
         }
         World { snapshot, state, available, to_check }
@@ -79,5 +123,11 @@ impl World {
     pub(crate) fn throttle(&self, place: usize) -> Option<u32> {
         let paced = &self.state.paced;
         paced.binary_search_by_key(&place, |(at, _)| *at as usize).ok().map(|at| paced[at].1)
+    }
+
+    /// A flight's part in the lottery of its tier, if it has one.
+    pub(crate) fn ticket(&self, place: usize) -> Option<Ticket> {
+        let tickets = &self.state.tickets;
+        tickets.binary_search_by_key(&place, |one| one.place as usize).ok().map(|at| tickets[at])
     }
 }

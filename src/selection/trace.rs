@@ -7,6 +7,7 @@ use crate::selection::compiled::place_bit;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::Score;
+use crate::selection::snapshot::Ticket;
 use crate::selection::{choose, draw, index, no_fill, score};
 use serde::Serialize;
 
@@ -68,10 +69,12 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
     let snapshot = &*context.world.snapshot;
     let mut filtered = Vec::new();
     let mut candidates: Vec<(u32, Score)> = Vec::new();
+    let mut tickets: Vec<(Ticket, Score)> = Vec::new();
     let mut won: Option<(Winner, Vec<Candidate>)> = None;
     let early = choose::early_no_fill(context);
     for tier in Tier::ALL {
         candidates.clear();
+        tickets.clear();
         for place in snapshot.tiers[*tier as usize].clone() {
             let flight = &snapshot.flights[place];
             let reason = context.first_failed(place, flight).or_else(|| {
@@ -80,6 +83,9 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
                     Some(FilterReason::Tier)
                 } else if score.ln_relevance < snapshot.boosts.floor {
                     Some(FilterReason::Relevance)
+                } else if let Some(ticket) = context.world.ticket(place) {
+                    tickets.push((ticket, score));
+                    None
                 } else if candidates.len() >= snapshot.boosts.max_candidates {
                     Some(FilterReason::Truncated)
                 } else {
@@ -91,9 +97,13 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
         }
         let allowed = index::tiers(context.page.commercial).contains(tier) && early.is_none();
         if won.is_none() && allowed {
-            won = choose::draw_one(context, &drawn(context, &candidates))
-                .map(|win| (win, with_probabilities(context, &candidates)));
+            let mut shares: Vec<Ticket> = tickets.iter().map(|(ticket, _)| *ticket).collect();
+            won = choose::draw_one(context, *tier, &mut shares, &drawn(context, &candidates))
+                .map(|win| (win, with_probabilities(context, &shares, &tickets, &candidates)));
         }
+        // Whose share is spent elsewhere, or whose share this slot is not.
+        let held = tickets.iter().filter(|(ticket, _)| won.is_none() || ticket.share == 0);
+        filtered.extend(held.map(|(ticket, _)| (ticket.place as usize, FilterReason::Paced)));
     }
     match won {
         Some((win, candidates)) => SlotTrace { result: Ok(win), filtered, candidates },
@@ -115,19 +125,28 @@ fn drawn(context: &SlotContext<'_>, candidates: &[(u32, Score)]) -> Vec<choose::
     candidates.iter().map(candidate).collect()
 }
 
-/// The candidates with their probabilities in the draw.
-fn with_probabilities(context: &SlotContext<'_>, candidates: &[(u32, Score)]) -> Vec<Candidate> {
+/// The candidates of a tier with their probabilities: `shares`, in order of their turns, and the race.
+fn with_probabilities(
+    context: &SlotContext<'_>,
+    shares: &[Ticket],
+    tickets: &[(Ticket, Score)],
+    candidates: &[(u32, Score)],
+) -> Vec<Candidate> {
+    let (_, parts, left) = draw::lottery(shares, 0);
+    let of_ticket = |(ticket, part): (&Ticket, &u64)| {
+        let score = tickets.iter().find(|(one, _)| one.place == ticket.place)?.1;
+        let probability = if *part == 0 { 0 } else { draw::probability(*part) };
+        (ticket.share > 0).then_some(Candidate { place: ticket.place as usize, score, probability })
+    };
+    let in_lottery = shares.iter().zip(&parts).filter_map(of_ticket);
     let snapshot = &*context.world.snapshot;
     let weighted = candidates
         .iter()
         .map(|(place, score)| (snapshot.flights[*place as usize].stable_id, score.ln_score));
-    candidates
-        .iter()
-        .enumerate()
-        .map(|(at, (place, score))| Candidate {
-            place: *place as usize,
-            score: *score,
-            probability: draw::propensity(weighted.clone(), at, snapshot.boosts.explore),
-        })
-        .collect()
+    let in_race = candidates.iter().enumerate().map(|(at, (place, score))| {
+        let propensity = draw::propensity(weighted.clone(), at, snapshot.boosts.explore);
+        let probability = if left == 0 { 0 } else { draw::within(propensity, left) };
+        Candidate { place: *place as usize, score: *score, probability }
+    });
+    in_lottery.chain(in_race).collect()
 }

@@ -17,6 +17,7 @@ use crate::ledger::record::Event;
 use crate::ledger::{ApplyOutcome, EventVerdict, State};
 use crate::world::budget::Budget;
 use crate::world::show_chance::Chances;
+use crate::world::slot_counts::SlotCounts;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -32,6 +33,9 @@ pub(crate) struct Budgets {
     by_campaign: RwLock<HashMap<Box<str>, Arc<Budget>>>,
     /// Of flights that have or had a goal.
     by_flight: RwLock<HashMap<Box<str>, GoalBudgets>>,
+    /// Slots of paced flights, and of paced campaigns.
+    flight_slots: RwLock<HashMap<Box<str>, Arc<SlotCounts>>>,
+    campaign_slots: RwLock<HashMap<Box<str>, Arc<SlotCounts>>>,
     /// By publisher and placement: of callers without a key, and with one.
     chances: RwLock<HashMap<Box<str>, Arc<Chances>>>,
 }
@@ -99,6 +103,16 @@ impl Budgets {
         let budget = entry(&self.by_campaign, id);
         budget.set_limits((limits.lifetime_micros, limits.daily_micros), zone);
         budget
+    }
+
+    /// The slots of a flight.
+    pub(crate) fn slots_of_flight(&self, id: &str) -> Arc<SlotCounts> {
+        entry(&self.flight_slots, id)
+    }
+
+    /// The slots of a campaign.
+    pub(crate) fn slots_of_campaign(&self, id: &str) -> Arc<SlotCounts> {
+        entry(&self.campaign_slots, id)
     }
 
     /// The budgets of a flight's goals, updated with the goals that are set.

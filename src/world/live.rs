@@ -16,6 +16,7 @@ use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
 use crate::world::lease::LeaseTerms;
 use crate::world::show_chance::Chances;
+use crate::world::slot_counts::SlotCounts;
 use std::sync::Arc;
 
 /// The world being served. Immutable; replaced as a whole.
@@ -37,8 +38,12 @@ pub struct Bindings {
     pub(crate) partitions: Box<[u8]>,
     /// The goals that are set, by flight place (rank order).
     pub(crate) goals: Box<[FlightGoals]>,
-    /// Places of evenly paced flights that have a goal or a budget to pace, sorted.
-    pub(crate) even: Box<[u32]>,
+    /// Places of flights with a goal, or with a budget to spread, sorted.
+    pub(crate) paced: Box<[u32]>,
+    /// Their ids.
+    pub(crate) paced_ids: Box<[Box<str>]>,
+    /// Slots of paced flights, by flight place: with a goal their own, else those of their campaign.
+    pub(crate) slots: Box<[Option<Arc<SlotCounts>>]>,
     /// The start of the first and the end of the last flight of each campaign, in unix milliseconds, by
     /// campaign number; `None` if a flight has no start or end.
     pub(crate) dates: Box<[Option<(i64, i64)>]>,
@@ -59,15 +64,30 @@ impl Bindings {
             owner.map(|at| inventory.advertisers[at].time_zone.clone()).unwrap_or_default()
         };
         let dates = campaign_dates(snapshot);
-        let even = |flight: &FlightRow| {
+        let is_paced = |flight: &FlightRow| {
             let budget = &inventory.campaigns[flight.campaign].budget;
             let document = &inventory.flights[flight.doc];
             let paces_lifetime =
                 budget.lifetime_micros.is_some() && dates[flight.campaign].is_some();
             let has_budget = budget.daily_micros.is_some() || paces_lifetime;
-            document.pacing == Pacing::Even
-                && (document.goals() != Goals::default()
-                    || flight.price > Micros::ZERO && has_budget)
+            let spreads_budget =
+                document.pacing != Pacing::Asap && flight.price > Micros::ZERO && has_budget;
+            document.goals() != Goals::default() || spreads_budget
+        };
+        let paced: Box<[u32]> = (0u32..)
+            .zip(&snapshot.flights)
+            .filter(|(_, flight)| is_paced(flight))
+            .map(|(place, _)| place)
+            .collect();
+        let slots = |(place, flight): (u32, &FlightRow)| {
+            paced.binary_search(&place).ok()?;
+            let document = &inventory.flights[flight.doc];
+            let has_goal = document.goals() != Goals::default();
+            Some(if has_goal {
+                budgets.slots_of_flight(document.id.as_str())
+            } else {
+                budgets.slots_of_campaign(document.campaign.as_str())
+            })
         };
         Bindings {
             campaign_budgets: inventory
@@ -90,11 +110,13 @@ impl Bindings {
                     budgets.of_flight(document.id.as_str(), document.goals())
                 })
                 .collect(),
-            even: (0u32..)
-                .zip(&snapshot.flights)
-                .filter(|(_, flight)| even(flight))
-                .map(|(place, _)| place)
+            paced_ids: paced
+                .iter()
+                .map(|place| snapshot.flights[*place as usize].doc)
+                .map(|doc| inventory.flights[doc].id.as_str().into())
                 .collect(),
+            slots: (0u32..).zip(&snapshot.flights).map(slots).collect(),
+            paced,
             dates,
             chances: snapshot
                 .publishers

@@ -13,6 +13,8 @@ pub(crate) mod live;
 pub(crate) mod pace;
 pub(crate) mod reservation;
 pub(crate) mod show_chance;
+pub(crate) mod slot_counts;
+pub(crate) mod traffic_history;
 
 mod recent;
 #[cfg(test)]

@@ -1,90 +1,245 @@
-//! Even pacing of the flights being served: what is delivered and what is due by now.
+//! Pacing of the flights being served: what is delivered, what is due by now, and which share of its slots
+//! each flight is to win next.
+//!
+//! Flights with a goal share the lottery of their tier. Flights without one have the throttle of their
+//! campaign's budget: of today, or of its lifetime.
 
 use crate::domain::campaign::Pacing;
+use crate::domain::event::{EventKind, Pricing};
 use crate::domain::goal;
 use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
-use crate::pacing::even;
-use crate::selection::compiled::FlightRow;
-use crate::world::budget::BudgetBalance;
-use crate::world::live::Live;
+use crate::pacing::plan::{Flat, Pace, Plan, Seen, Traffic};
+use crate::selection::compiled::{FlightRow, place_bit};
+use crate::selection::snapshot::Ticket;
+use crate::world::budget::{Budget, BudgetBalance};
+use crate::world::live::{Bindings, Live};
+use crate::world::slot_counts::SlotCounts;
+use crate::world::traffic_history::TrafficHistory;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Look-ahead of even pacing: covers what becomes due before the next refresh.
-const PACE_AHEAD_MS: i64 = 500;
+/// What a won slot is assumed to deliver until that is measured, in events of a kind.
+const fn assumed(kind: EventKind) -> f64 {
+    match kind {
+        EventKind::Click | EventKind::Copy => 0.005,
+        EventKind::Impression | EventKind::Viewable => 0.9,
+    }
+}
 
 /// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
 pub(crate) fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
-    let balances = live.budget_balances(now_ms);
     let snapshot = live.snapshot();
     let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
         let name = snapshot.inventory.flights[flight.doc].id.to_string();
-        Some((name, pace(live, place, &balances, now_ms)?))
+        Some((name, pace(live, place, now_ms)?))
     });
     rows.collect()
 }
 
-/// Pace of a flight: delivered divided by due; 1 is on pace, `None` if not evenly paced. `balances`
-/// are indexed by campaign number.
-pub(crate) fn pace(
-    live: &Live,
-    place: usize,
-    balances: &[BudgetBalance],
-    now_ms: i64,
-) -> Option<f64> {
+/// Pace of a flight: delivered divided by due; 1 is on pace, `None` if it has nothing to spread or is not
+/// running.
+pub(crate) fn pace(live: &Live, place: usize, now_ms: i64) -> Option<f64> {
     let flight = &live.snapshot().flights[place];
-    let (delivered, due) = progress(live, place, flight, balances, now_ms).next()?;
-    Some(delivered as f64 / due.max(1) as f64)
+    let is_running = (flight.starts_ms..flight.ends_ms).contains(&now_ms);
+    let target = targets(live, place, now_ms).into_iter().next()?;
+    if target.plan.curve == Pacing::Asap {
+        return None;
+    }
+    let due = target.plan.goal * target.plan.due(&Flat, now_ms);
+    let delivered = target.seen.delivered + target.seen.outstanding;
+    is_running.then(|| delivered.round() / due.ceil().max(1.0))
 }
 
-/// Flights ahead of pace, each with the share of its traffic that it may still serve: 0.
-pub(crate) fn paced(live: &Live, now_ms: i64) -> Vec<(u32, u32)> {
-    if live.bindings.even.is_empty() {
+/// What a flight is to deliver, and what it has delivered.
+struct Target {
+    plan: Plan,
+    seen: Seen,
+    /// What a won slot is assumed to deliver.
+    worth: f64,
+}
+
+/// How long a share is kept without a look at what was delivered, in milliseconds.
+const LOOK_EVERY_MS: i64 = 1_000;
+
+/// The shares of all paced flights, with what was measured of each; outlives every snapshot.
+#[derive(Default)]
+pub(crate) struct Pacer {
+    /// The snapshot's, and its paced flights, in order of their places.
+    bindings: Option<Arc<Bindings>>,
+    flights: Vec<PacedFlight>,
+    history: TrafficHistory,
+}
+
+/// What was measured of a flight, by its goals or its campaign's budget, and its share.
+struct PacedFlight {
+    id: Box<str>,
+    paces: Vec<Pace>,
+    /// When its share was computed, and its slots then.
+    at_ms: i64,
+    slots: (u64, u64),
+    share: f64,
+    supply: f64,
+}
+
+/// The paced flights of a state: throttles and tickets, sorted by place.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Shares {
+    pub(crate) paced: Vec<(u32, u32)>,
+    pub(crate) tickets: Vec<Ticket>,
+}
+
+impl Pacer {
+    /// The shares at `now_ms`, of this instance among `instances` that deliver the same goals.
+    pub(crate) fn shares(&mut self, live: &Live, instances: usize, now_ms: i64) -> Shares {
+        self.follow(&live.bindings);
+        let mut shares = Shares::default();
+        let snapshot = live.snapshot();
+        for (flight, place) in self.flights.iter_mut().zip(&live.bindings.paced) {
+            let at = *place as usize;
+            let document = &snapshot.inventory.flights[snapshot.flights[at].doc];
+            if flight.is_outdated(slots(live, at), now_ms) {
+                let sites = document.targeting.publishers.any.iter().map(|id| id.as_str());
+                let traffic = self.history.of(sites);
+                flight.update(&targets(live, at, now_ms), traffic, instances, now_ms);
+            }
+            if document.goals() != Goals::default() {
+                shares.tickets.push(Ticket::new(*place, flight.share, flight.supply));
+            } else {
+                // With a share of 1 as well: what it may have is counted while it has a throttle.
+                shares.paced.push((*place, Ticket::in_units(flight.share)));
+            }
+        }
+        shares
+    }
+
+    /// Expects the traffic that was read.
+    pub(crate) fn expect(&mut self, history: TrafficHistory) {
+        self.history = history;
+    }
+
+    /// Takes what was measured of the flights over to another snapshot.
+    fn follow(&mut self, bindings: &Arc<Bindings>) {
+        if self.bindings.as_ref().is_some_and(|known| Arc::ptr_eq(known, bindings)) {
+            return;
+        }
+        self.bindings = Some(bindings.clone());
+        let old = std::mem::take(&mut self.flights);
+        let mut old: HashMap<Box<str>, PacedFlight> =
+            old.into_iter().map(|flight| (flight.id.clone(), flight)).collect();
+        let flights = bindings.paced_ids.iter().map(|id| {
+            let fresh = || PacedFlight {
+                id: id.clone(),
+                paces: Vec::new(),
+                at_ms: i64::MIN,
+                slots: (0, 0),
+                share: 0.0,
+                supply: f64::INFINITY,
+            };
+            // Its goals and prices may be others now.
+            let known = old.remove(id).map(|flight| PacedFlight { at_ms: i64::MIN, ..flight });
+            known.unwrap_or_else(fresh)
+        });
+        self.flights = flights.collect();
+    }
+}
+
+impl PacedFlight {
+    /// Whether its share may be another one by now.
+    fn is_outdated(&self, slots: (u64, u64), now_ms: i64) -> bool {
+        let since = now_ms.saturating_sub(self.at_ms);
+        let is_measured = self.paces.iter().all(Pace::is_measured);
+        !(0..LOOK_EVERY_MS).contains(&since) || !is_measured && slots != self.slots
+    }
+
+    fn update(&mut self, targets: &[Target], traffic: &dyn Traffic, instances: usize, now_ms: i64) {
+        if self.paces.len() != targets.len() {
+            let fresh = targets
+                .iter()
+                .map(|one| Pace::new(now_ms, one.seen.of_one_in(instances), one.worth));
+            self.paces = fresh.collect();
+        }
+        (self.share, self.supply) = (1.0, f64::INFINITY);
+        for (pace, target) in self.paces.iter_mut().zip(targets) {
+            let (plan, seen) = (target.plan.of_one_in(instances), target.seen.of_one_in(instances));
+            if pace.is_due(&plan, now_ms) {
+                pace.advance(&plan, traffic, now_ms, seen);
+            }
+            self.share = self.share.min(pace.share_now(&plan, traffic, now_ms, &seen));
+            self.supply = self.supply.min(pace.supply(&plan, traffic).unwrap_or(f64::INFINITY));
+            self.slots = (seen.entered, seen.won);
+        }
+        self.at_ms = now_ms;
+    }
+}
+
+/// The slots that a paced flight entered and won.
+fn slots(live: &Live, place: usize) -> (u64, u64) {
+    live.bindings.slots[place].as_deref().map(SlotCounts::get).unwrap_or_default()
+}
+
+/// What a flight is to deliver: each goal; without one, the budget of its campaign.
+fn targets(live: &Live, place: usize, now_ms: i64) -> Vec<Target> {
+    let snapshot = live.snapshot();
+    let flight = &snapshot.flights[place];
+    let document = &snapshot.inventory.flights[flight.doc];
+    if live.bindings.paced.binary_search(&place_bit(place)).is_err() {
         return Vec::new();
     }
-    let balances = live.budget_balances(now_ms);
-    let is_ahead = |at: &&u32| {
-        let place = **at as usize;
-        let flight = &live.snapshot().flights[place];
-        progress(live, place, flight, &balances, now_ms + PACE_AHEAD_MS)
-            .any(|(delivered, due)| even::is_ahead(delivered, due))
-    };
-    live.bindings.even.iter().filter(is_ahead).map(|at| (*at, 0)).collect()
-}
-
-/// Delivered and due of an evenly paced flight: in units of each goal, and in micros of its campaign's daily
-/// budget. Without either, of the lifetime budget over the dates of the campaign.
-fn progress<'a>(
-    live: &'a Live,
-    place: usize,
-    flight: &'a FlightRow,
-    balances: &'a [BudgetBalance],
-    now_ms: i64,
-) -> impl Iterator<Item = (u64, u64)> + 'a {
-    let inventory = &live.snapshot().inventory;
-    let document = &inventory.flights[flight.doc];
-    let is_even = document.pacing == Pacing::Even;
-    let (balance, limits) =
-        (&balances[flight.campaign], &inventory.campaigns[flight.campaign].budget);
+    let (entered, won) = slots(live, place);
     let set: Vec<_> = document.goals().set().collect();
-    let goals = live.bindings.goals[place].iter().zip(set).map(move |((_, budget), (_, goal))| {
+    if set.is_empty() {
+        let balance = live.bindings.campaign_budgets[flight.campaign].balance(now_ms);
+        return budget(live, flight, &balance, (entered, won)).into_iter().collect();
+    }
+    let goals = live.bindings.goals[place].iter().zip(set);
+    let of_goal = |((kind, budget), (_, goal)): (&(EventKind, Arc<Budget>), (EventKind, u64))| {
         let balance = budget.balance(now_ms);
-        let used = goal::units(balance.spent) + goal::units(balance.reserved);
-        (used, even::due(goal, flight.starts_ms, flight.ends_ms, now_ms))
-    });
-    let reserved = whole(balance.reserved);
-    let daily = limits.daily_micros.map(|daily| {
-        let due = even::due(whole(daily), balance.today.starts_ms, balance.today.ends_ms, now_ms);
-        (whole(balance.spent_today) + reserved, due)
-    });
-    let has_other = limits.daily_micros.is_some() || document.goals() != Goals::default();
-    let dates = live.bindings.dates[flight.campaign].filter(|_| !has_other);
-    let lifetime = limits.lifetime_micros.zip(dates).map(|(limit, (starts_ms, ends_ms))| {
-        (whole(balance.spent) + reserved, even::due(whole(limit), starts_ms, ends_ms, now_ms))
-    });
-    let money = daily.or(lifetime).filter(|_| flight.price > Micros::ZERO);
-    goals.chain(money).filter(move |_| is_even)
+        let outstanding = match kind {
+            // Most slots never get a click: what they reserve says nothing.
+            EventKind::Click | EventKind::Copy => 0.0,
+            _ => balance.reserved.get() as f64 / goal::UNIT.get() as f64,
+        };
+        let (starts_ms, ends_ms) = (flight.starts_ms, flight.ends_ms);
+        Target {
+            plan: Plan { starts_ms, ends_ms, curve: document.pacing, goal: goal as f64 },
+            seen: Seen { delivered: goal::units(balance.spent) as f64, outstanding, entered, won },
+            worth: assumed(*kind),
+        }
+    };
+    goals.map(of_goal).collect()
 }
 
-fn whole(amount: Micros) -> u64 {
-    u64::try_from(amount.get()).unwrap_or(0)
+/// The budget of today, or of the lifetime, that a flight spends from.
+fn budget(
+    live: &Live,
+    flight: &FlightRow,
+    balance: &BudgetBalance,
+    (entered, won): (u64, u64),
+) -> Option<Target> {
+    let inventory = &live.snapshot().inventory;
+    let limits = &inventory.campaigns[flight.campaign].budget;
+    let curve = inventory.flights[flight.doc].pacing;
+    let (limit, (starts_ms, ends_ms), spent) = match (limits.daily_micros, limits.lifetime_micros) {
+        (Some(daily), _) => {
+            let today = (balance.today.starts_ms, balance.today.ends_ms);
+            (daily, today, balance.spent_today)
+        }
+        (None, Some(lifetime)) => (lifetime, live.bindings.dates[flight.campaign]?, balance.spent),
+        (None, None) => return None,
+    };
+    let (outstanding, event) = match flight.pricing {
+        Pricing::Cpc => (Micros::ZERO, EventKind::Click),
+        _ => (balance.reserved, EventKind::Impression),
+    };
+    let amount = |of: Micros| of.get() as f64;
+    Some(Target {
+        plan: Plan { starts_ms, ends_ms, curve, goal: amount(limit) },
+        seen: Seen { delivered: amount(spent), outstanding: amount(outstanding), entered, won },
+        worth: assumed(event) * amount(flight.price),
+    })
 }
+
+#[cfg(test)]
+#[path = "pace_tests.rs"]
+mod tests;

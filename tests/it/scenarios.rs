@@ -95,7 +95,7 @@ fn run(scenario: &Scenario) -> Result<(), String> {
         number: 1,
         spent: places(&snapshot, &counters.spent),
         paced: places(&snapshot, &counters.paced).into_iter().map(|place| (place, 0)).collect(),
-        paused: Vec::new(),
+        ..State::default()
     };
     let world = World::new(snapshot.clone(), state);
     let publisher = snapshot.publisher_by_id[scenario.publisher.as_str()];

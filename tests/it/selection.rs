@@ -14,7 +14,7 @@ use adjacent::selection::filter_reason::FilterReason;
 use adjacent::selection::page::Commercial;
 use adjacent::selection::resolve::{EntityInput, PageInput, RegionSignals, SlotInput};
 use adjacent::selection::rules::{Exclusions, Mask};
-use adjacent::selection::snapshot::{Snapshot, State, World};
+use adjacent::selection::snapshot::{Snapshot, State, Ticket, World};
 use adjacent::selection::{choose, resolve, trace};
 use proptest::prelude::*;
 use serde_json::json;
@@ -151,9 +151,17 @@ proptest! {
         which in 0usize..4, input in input(), id: u128, now_ms in 0i64..4_000_000_000_000,
         spent in prop::collection::btree_set(0u32..300, 0..20),
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
+        tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
     ) {
         let base = &WORLDS[which];
-        let state = State { number: 1, spent: spent.into_iter().collect(), paced: paced.into_iter().collect(), paused: Vec::new() };
+        let ticket = |(place, (share, turn))| Ticket { place, share, turn };
+        let state = State {
+            number: 1,
+            spent: spent.into_iter().collect(),
+            paced: paced.into_iter().collect(),
+            paused: Vec::new(),
+            tickets: tickets.into_iter().map(ticket).collect(),
+        };
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &input);
         let request = Request { world: &world, page: &page, now_ms, id };

@@ -213,7 +213,7 @@ impl OverviewContext<'_> {
             FlightStatus::GoalReached
         } else if state.spent.binary_search(&number).is_ok() {
             FlightStatus::BudgetSpent
-        } else if state.paced.iter().any(|(paced, _)| *paced == number) {
+        } else if state.is_held(number) {
             FlightStatus::Paced
         } else {
             FlightStatus::Open
@@ -249,7 +249,7 @@ impl OverviewContext<'_> {
             left_micros: self.balances[row.campaign].remaining,
             delivered_impressions: counted.impressions,
             goals: self.goals(place),
-            pace: pace::pace(self.live, place, &self.balances, self.now_ms),
+            pace: pace::pace(self.live, place, self.now_ms),
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),
         }
     }

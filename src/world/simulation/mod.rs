@@ -5,6 +5,7 @@
 mod instance;
 mod late_views;
 mod properties;
+mod shared_traffic;
 
 use crate::domain::money::Micros;
 use crate::ledger::apply::apply;

@@ -1,0 +1,29 @@
+//! Slots that a paced flight, or the flights of a paced campaign, might have had, and those that they won.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the process start.
+#[derive(Debug, Default)]
+pub(crate) struct SlotCounts {
+    entered: AtomicU64,
+    won: AtomicU64,
+}
+
+impl SlotCounts {
+    /// Counts a slot that might have been won.
+    pub(crate) fn enter(&self) {
+        self.entered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a slot that was won.
+    pub(crate) fn win(&self) {
+        self.won.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Entered and won.
+    pub(crate) fn get(&self) -> (u64, u64) {
+        // In this order, so that more are never won than entered.
+        let won = self.won.load(Ordering::Acquire);
+        (self.entered.load(Ordering::Acquire), won)
+    }
+}
