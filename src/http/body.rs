@@ -17,6 +17,15 @@ use std::time::Duration;
 /// Maximum nesting depth of JSON.
 const MAX_DEPTH: usize = 16;
 
+/// The bytes that a bid request may have at least, received and unpacked: exchanges send identifiers and
+/// consent strings that are longer than any page.
+const EXCHANGE_BYTES: usize = 256 * 1024;
+
+/// The most bytes of a bid request, received and unpacked, where other bodies have up to `body_bytes`.
+pub(crate) fn exchange_limit(body_bytes: usize) -> usize {
+    body_bytes.max(EXCHANGE_BYTES)
+}
+
 /// Field names that identify a person; rejected at any depth.
 const PERSONAL: [&str; 24] = [
     "user",

@@ -6,7 +6,7 @@ use crate::domain::event::EventKind;
 use crate::http::gate::{CALL_LIMITS, CallLimit};
 use crate::http::public::events;
 use crate::http::public::reports::threads;
-use crate::http::{AppState, json};
+use crate::http::{AppState, body, json};
 use crate::traffic::limits::{Layer, LayerQuotas, Quotas};
 use crate::traffic::rules::{RULES, Rule};
 use crate::traffic::{Quota, agents};
@@ -147,6 +147,8 @@ pub(crate) struct RequestSizes {
     pub(crate) placements: usize,
     /// Bytes per body.
     pub(crate) body_bytes: usize,
+    /// Bytes per body of a bid request (`/openrtb2/`), received and unpacked.
+    pub(crate) openrtb_body_bytes: usize,
     /// Characters per event token.
     pub(crate) token_characters: usize,
 }
@@ -248,6 +250,7 @@ pub(crate) async fn limits(app: Data<AppState>) -> HttpResponse {
             characters,
             placements,
             body_bytes,
+            openrtb_body_bytes: body::exchange_limit(body_bytes),
             token_characters: events::TOKEN_CHARS,
         },
         visitor: VisitorQuotas {
