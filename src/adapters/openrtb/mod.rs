@@ -85,7 +85,7 @@ fn bids(
         let slot = slots.iter().find(|(imp, _)| imp.id() == key);
         let answer =
             slot.map_or(Ok(()), |(imp, markup)| auction.check((imp, markup), decided, win));
-        rejections.record(key, answer.map_err(|why| (why.as_str(), why.rejects())))
+        rejections.record(key, answer.map_err(NoBidReason::rejected))
     };
     let identity = identity.as_ref();
     let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;
