@@ -31,3 +31,33 @@ async fn the_no_bid_reason_is_that_of_the_unit_that_came_furthest() {
         assert_eq!(bidders(&server, &auction).await, [reason], "{auction:#}");
     }
 }
+
+#[tokio::test]
+async fn an_ethicalads_slot_with_several_formats_is_one_request() {
+    let server = with_all_adapters().start().await;
+    let totals = async || {
+        let path = "/v1/reports/publishers/eu-tech-news?by=placement";
+        let (_, report) = server.get_as("publisher:eu-tech-news", path).await;
+        let total = |name: &str| report["total"][0][name].as_u64().unwrap_or_default();
+        [total("requests"), total("filled")]
+    };
+    let call = async |slots: &str, types: &str| {
+        let query = format!(
+            "publisher=eu-tech-news&{slots}&keywords=ai-infrastructure&campaign_types={types}"
+        );
+        server.ethicalads(&query).await.no_fill
+    };
+    let formats = "div_ids=article-end|article-end&ad_types=image-v1|text-v1&priorities=5|9";
+
+    assert_eq!(call(formats, "affiliate").await, "campaign_type");
+    assert_eq!(totals().await, [1, 0], "an empty slot");
+    assert_eq!(call(formats, "paid").await, "");
+    assert_eq!(totals().await, [2, 1], "a filled slot");
+    // Elements without a placement of their own are known by their format.
+    assert_eq!(call("div_ids=a|b&ad_types=text-v1|text-v1", "affiliate").await, "campaign_type");
+    assert_eq!(totals().await, [3, 1]);
+    // Two placements are two slots, of which each was requested.
+    let two = "div_ids=article-end|sidebar&ad_types=x|x";
+    assert_eq!(call(two, "affiliate").await, "campaign_type");
+    assert_eq!(totals().await, [5, 1]);
+}
