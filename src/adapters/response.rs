@@ -4,7 +4,8 @@ use crate::delivery::Delivery;
 use crate::delivery::decide::{PageDecision, Rejection};
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
-use crate::http::public::events::IGNORED;
+use crate::http::public::ignored;
+use crate::http::public::ignored::IGNORED;
 use crate::selection::choose::Winner;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -13,9 +14,6 @@ use std::cell::RefCell;
 
 /// No-fill reasons: the decision's own, or the protocol's when it rejected the unit.
 pub(crate) const NO_FILL_HEADER: &str = "Adjacent-No-Fill";
-
-/// Maximum length of the [`IGNORED`] value: paths of request fields that were ignored.
-const IGNORED_BYTES: usize = 512;
 
 /// A rendered unit with its choice, or the no-fill reason.
 pub(crate) type SlotResult<'d> = Result<(RenderedUnit<'d>, &'d Winner), NoFill>;
@@ -88,19 +86,11 @@ pub(crate) fn map_slots<T>(
 }
 
 /// Starts an uncacheable response that lists the ignored request fields.
-pub(crate) fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBuilder {
+pub(crate) fn builder(status: StatusCode, paths: &[String]) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    let mut header = String::new();
-    for path in ignored {
-        // The caller chose these names: skip any that a header cannot carry or that could alter it.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-[]".contains(&byte);
-        if header.len() + path.len() + 2 <= IGNORED_BYTES && path.bytes().all(plain) {
-            header.extend([if header.is_empty() { "" } else { ", " }, path]);
-        }
-    }
-    if !header.is_empty() {
-        answer.insert_header((IGNORED, header));
+    if let Some(paths) = ignored::value(paths) {
+        answer.insert_header((IGNORED, paths));
     }
     answer
 }

@@ -55,13 +55,14 @@ fn bids(
     let settings = decider.app.settings.get();
     let limit = body::exchange_limit(settings.request.body_bytes);
     let bytes = body::decoded(http, bytes, limit)?;
-    let (bid_request, ignored) =
+    let (bid_request, mut ignored) =
         body::adapter_json::<BidRequest>(&bytes).map_err(ApiError::into_malformed)?;
     let Some(id) = bid_request.id.as_deref() else {
         let error = ApiError::invalid_field("id", "must be a text: the id of the request");
         return Err(error.into_malformed());
     };
     let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
+    ignored.extend(bid_request.ignored_markup(&slots));
     if slots.is_empty() || bid_request.site.is_none() {
         let why = "a site and a native imp with assets are required";
         return Ok(invalid_request(id, NoBidCode::InvalidRequest, why, &ignored));
