@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 
 /// A text; numbers and booleans are read as text.
 pub(crate) fn text<'de, D: Deserializer<'de>>(source: D) -> Result<Option<String>, D::Error> {
-    Value::deserialize(source).map(text_of)
+    scalar(source).map(text_of)
 }
 
 fn text_of(value: Value) -> Option<String> {
@@ -26,7 +26,7 @@ fn text_of(value: Value) -> Option<String> {
 
 /// A whole number.
 pub(crate) fn integer<'de, D: Deserializer<'de>>(source: D) -> Result<Option<i64>, D::Error> {
-    Value::deserialize(source).map(|value| integer_of(&value))
+    scalar(source).map(|value| integer_of(&value))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the number is whole and below 2^53")]
@@ -44,7 +44,7 @@ fn integer_of(value: &Value) -> Option<i64> {
 
 /// A number; infinite if there is a value that cannot be read, so that no price reaches it.
 pub(crate) fn minimum<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f64>, D::Error> {
-    Ok(match Value::deserialize(source)? {
+    Ok(match scalar(source)? {
         Value::Null => None,
         Value::Number(number) => number.as_f64(),
         Value::String(text) if text.trim().is_empty() => None,
@@ -57,7 +57,7 @@ pub(crate) fn minimum<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f64
 
 /// Whether a switch is on: absent, 0, `false` and their texts are off, anything else is on.
 pub(crate) fn switch<'de, D: Deserializer<'de>>(source: D) -> Result<bool, D::Error> {
-    Ok(match Value::deserialize(source)? {
+    Ok(match scalar(source)? {
         Value::Null => false,
         Value::String(text) => !["", "0", "false"].contains(&&*text.trim().to_ascii_lowercase()),
         other => integer_of(&other) != Some(0),
@@ -71,7 +71,7 @@ pub(crate) fn texts<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>,
 
 /// A list of whole numbers. A number alone is a list of one; other elements are skipped.
 pub(crate) fn integers<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<i64>, D::Error> {
-    Ok(match Value::deserialize(source)? {
+    Ok(match list(source)? {
         Value::Array(items) => items.iter().filter_map(integer_of).collect(),
         other => integer_of(&other).into_iter().collect(),
     })
@@ -88,7 +88,7 @@ pub(crate) struct Restriction {
 
 impl<'de> Deserialize<'de> for Restriction {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Restriction, D::Error> {
-        let items = match Value::deserialize(source)? {
+        let items = match list(source)? {
             Value::Null => Vec::new(),
             Value::Array(items) => items,
             other => vec![other],
@@ -96,6 +96,71 @@ impl<'de> Deserialize<'de> for Restriction {
         let count = items.len();
         let items: Vec<String> = items.into_iter().filter_map(text_of).collect();
         Ok(Restriction { is_unreadable: items.len() < count, items })
+    }
+}
+
+/// A value that should be a scalar. What is in a list or an object is skipped, so that it is never stored
+/// and its path is known as one that was not read.
+fn scalar<'de, D: Deserializer<'de>>(source: D) -> Result<Value, D::Error> {
+    Shallow { lists: false }.deserialize(source)
+}
+
+/// The same with the elements of a list.
+fn list<'de, D: Deserializer<'de>>(source: D) -> Result<Value, D::Error> {
+    Shallow { lists: true }.deserialize(source)
+}
+
+/// Reads scalars, and lists of scalars if `lists`.
+#[derive(Clone, Copy)]
+struct Shallow {
+    lists: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Shallow {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
+        source.deserialize_any(self)
+    }
+}
+
+/// The scalars of a visitor that become a [`Value`].
+macro_rules! scalars {
+    ($($visit:ident($value:ty)),*) => {
+        $(fn $visit<E>(self, value: $value) -> Result<Value, E> {
+            Ok(value.into())
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for Shallow {
+    type Value = Value;
+
+    scalars!(visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str));
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Value::Object(serde_json::Map::new()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        if self.lists {
+            while let Some(item) = list.next_element_seed(Shallow { lists: false })? {
+                items.push(item);
+            }
+        } else {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
     }
 }
 

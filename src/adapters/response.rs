@@ -4,7 +4,8 @@ use crate::delivery::Delivery;
 use crate::delivery::decide::{PageDecision, Rejection};
 use crate::delivery::rendered_unit::RenderedUnit;
 use crate::domain::event::NoFill;
-use crate::http::public::events::IGNORED;
+use crate::http::public::ignored;
+use crate::http::public::ignored::IGNORED;
 use crate::selection::choose::Winner;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -14,32 +15,57 @@ use std::cell::RefCell;
 /// No-fill reasons: the decision's own, or the protocol's when it rejected the unit.
 pub(crate) const NO_FILL_HEADER: &str = "Adjacent-No-Fill";
 
-/// Maximum length of the [`IGNORED`] value: paths of request fields that were ignored.
-const IGNORED_BYTES: usize = 512;
-
 /// A rendered unit with its choice, or the no-fill reason.
 pub(crate) type SlotResult<'d> = Result<(RenderedUnit<'d>, &'d Winner), NoFill>;
 
-/// Per slot, why the caller rejected its best unit; the no-fill reason if no other unit is left.
+/// Why the caller rejected a unit.
+#[derive(Clone, Copy)]
+pub(crate) struct Rejected {
+    /// The reason.
+    pub(crate) why: &'static str,
+    /// How many of the caller's checks the unit passed before.
+    pub(crate) passed: usize,
+    /// What is rejected of it.
+    pub(crate) rejection: Rejection,
+}
+
+/// Per slot, the most useful reason for which the caller rejected a unit: that of the unit that passed
+/// the most checks, and of several such units the one of the highest rank, which was drawn first. The
+/// no-fill reason if no other unit is left.
 #[derive(Default)]
-pub(crate) struct Rejections(RefCell<HashMap<String, &'static str>>);
+pub(crate) struct Rejections(RefCell<HashMap<String, Furthest>>);
+
+/// How far a slot's units came in the caller's checks.
+#[derive(Clone, Copy)]
+enum Furthest {
+    Rejected(Rejected),
+    /// One passed all of them, so its budget was the reason if the slot is empty.
+    Accepted,
+}
 
 impl Rejections {
-    /// Records the first rejection for a slot and passes the verdict on.
-    pub(crate) fn record(
-        &self,
-        key: &str,
-        answer: Result<(), (&'static str, Rejection)>,
-    ) -> Result<(), Rejection> {
-        answer.map_err(|(why, not_taken)| {
-            self.0.borrow_mut().entry(key.to_owned()).or_insert(why);
-            not_taken
-        })
+    /// Records the verdict on a unit of a slot and passes it on. Called in the order of the draw.
+    pub(crate) fn record(&self, key: &str, answer: Result<(), Rejected>) -> Result<(), Rejection> {
+        let mut slots = self.0.borrow_mut();
+        let known = slots.get(key).copied();
+        let furthest = match (known, answer) {
+            (Some(Furthest::Accepted), _) | (_, Ok(())) => Furthest::Accepted,
+            (Some(Furthest::Rejected(known)), Err(new)) if known.passed >= new.passed => {
+                Furthest::Rejected(known)
+            }
+            (_, Err(new)) => Furthest::Rejected(new),
+        };
+        slots.insert(key.to_owned(), furthest);
+        answer.map_err(|rejected| rejected.rejection)
     }
 
-    /// The no-fill reason of a slot: the caller's first rejection, else the decision's `reason`.
+    /// The no-fill reason of a slot: the caller's most useful one, else the decision's `reason`.
     pub(crate) fn reason(&self, key: &str, reason: NoFill) -> &'static str {
-        self.0.borrow().get(key).copied().unwrap_or(reason.as_str())
+        match self.0.borrow().get(key) {
+            Some(Furthest::Rejected(rejected)) => rejected.why,
+            Some(Furthest::Accepted) => NoFill::BudgetsSpent.as_str(),
+            None => reason.as_str(),
+        }
     }
 }
 
@@ -60,19 +86,11 @@ pub(crate) fn map_slots<T>(
 }
 
 /// Starts an uncacheable response that lists the ignored request fields.
-pub(crate) fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBuilder {
+pub(crate) fn builder(status: StatusCode, paths: &[String]) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    let mut header = String::new();
-    for path in ignored {
-        // The caller chose these names: skip any that a header cannot carry or that could alter it.
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-[]".contains(&byte);
-        if header.len() + path.len() + 2 <= IGNORED_BYTES && path.bytes().all(plain) {
-            header.extend([if header.is_empty() { "" } else { ", " }, path]);
-        }
-    }
-    if !header.is_empty() {
-        answer.insert_header((IGNORED, header));
+    if let Some(paths) = ignored::value(paths) {
+        answer.insert_header((IGNORED, paths));
     }
     answer
 }
@@ -81,4 +99,29 @@ pub(crate) fn builder(status: StatusCode, ignored: &[String]) -> HttpResponseBui
 /// may collide, so it is never used for lookups.
 pub fn numeric_id(id: &str) -> i64 {
     i64::try_from(crate::selection::dice::stable_id(id) & 0x7FFF_FFFF).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_that_of_the_first_unit_that_passed_the_most_checks() {
+        let reason = |units: &[Result<(), (&'static str, usize)>]| {
+            let rejections = Rejections::default();
+            for unit in units {
+                let rejected =
+                    |(why, passed)| Rejected { why, passed, rejection: Rejection::Flight };
+                assert_eq!(rejections.record("slot", unit.map_err(rejected)).is_ok(), unit.is_ok());
+            }
+            rejections.reason("slot", NoFill::PublisherBlocked)
+        };
+        let (currency, language, domain) =
+            (Err(("currency", 1)), Err(("language", 7)), Err(("domain", 7)));
+        assert_eq!(reason(&[]), "publisher_blocked");
+        assert_eq!(reason(&[currency, domain]), "domain");
+        assert_eq!(reason(&[domain, currency]), "domain");
+        assert_eq!(reason(&[currency, language, domain]), "language", "the higher rank");
+        assert_eq!(reason(&[currency, Ok(()), domain]), "budgets_spent", "it was not reserved");
+    }
 }

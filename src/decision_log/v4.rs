@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A line of version 4: a decision as in version 3, and a state with tickets.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and nearly all are decisions")]
 pub(super) enum Line<'a> {
     #[serde(borrow)]
     World(World<'a>),

@@ -6,6 +6,7 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
 use flate2::read::MultiGzDecoder;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -16,6 +17,15 @@ use std::time::Duration;
 
 /// Maximum nesting depth of JSON.
 const MAX_DEPTH: usize = 16;
+
+/// The bytes that a bid request may have at least, received and unpacked: exchanges send identifiers and
+/// consent strings that are longer than any page.
+const EXCHANGE_BYTES: usize = 256 * 1024;
+
+/// The most bytes of a bid request, received and unpacked, where other bodies have up to `body_bytes`.
+pub(crate) fn exchange_limit(body_bytes: usize) -> usize {
+    body_bytes.max(EXCHANGE_BYTES)
+}
 
 /// Field names that identify a person; rejected at any depth.
 const PERSONAL: [&str; 24] = [
@@ -135,16 +145,30 @@ fn parse<T: DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<(T, Vec<Stri
         let detail = format!("the body is nested more than {MAX_DEPTH} levels deep");
         return Err(ApiError::malformed_request(detail));
     }
-    let mut ignored = Vec::new();
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let parsed: Result<T, _> = serde_ignored::deserialize(&mut source, |path| {
-        ignored.push(display_path(&path.to_string()))
-    });
-    let value = match parsed.and_then(|value| source.end().map(|()| value)) {
-        Ok(value) => value,
-        Err(error) if error.is_data() => return Err(field_error::<T>(bytes, &error)),
-        Err(error) => return Err(ApiError::malformed_request(format!("invalid JSON: {error}"))),
-    };
+    let parsed = with_ignored::<T, _>(&mut source);
+    match parsed.and_then(|parsed| source.end().map(|()| parsed)) {
+        Ok(parsed) => Ok(parsed),
+        Err(error) if error.is_data() => Err(field_error::<T>(bytes, &error)),
+        Err(error) => Err(ApiError::malformed_request(format!("invalid JSON: {error}"))),
+    }
+}
+
+/// The most fields of a body that are named as ignored.
+const MAX_IGNORED: usize = 64;
+
+/// Deserializes a `T`, and returns the paths of the first fields that it does not have.
+pub(crate) fn with_ignored<'de, T, D>(source: D) -> Result<(T, Vec<String>), D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let mut ignored = Vec::new();
+    let value = serde_ignored::deserialize(source, |path| {
+        if ignored.len() < MAX_IGNORED {
+            ignored.push(display_path(&path.to_string()));
+        }
+    })?;
     Ok((value, ignored))
 }
 

@@ -219,7 +219,9 @@ impl Pace {
         let (least, most) = PERIOD_MS;
         let period = (plan.length_ms() * PERIOD_SHARE).clamp(least, most);
         let horizon = (plan.length_ms() * HORIZON_SHARE).min(MAX_HORIZON_MS).max(2.0 * period);
-        let until = (self.at_ms + horizon as i64).min(plan.ends_ms);
+        #[expect(clippy::cast_possible_truncation, reason = "at most half an hour")]
+        let horizon_ms = horizon as i64;
+        let until = (self.at_ms + horizon_ms).min(plan.ends_ms);
         let due = plan.goal * plan.due(traffic, until);
         let amount = (due - self.last.delivered - self.last.outstanding).max(0.0);
         let slots = level * traffic.between(self.at_ms, until);

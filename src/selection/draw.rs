@@ -67,7 +67,8 @@ pub(crate) fn probability(share: u64) -> u32 {
 
 /// The propensity of a race that is held in `left` of all slots, in units of 2^-32.
 pub(crate) fn within(propensity: u32, left: u64) -> u32 {
-    probability((u128::from(propensity) * u128::from(left) >> 32) as u64)
+    let share = (u128::from(propensity) * u128::from(left)) >> 32;
+    probability(u64::try_from(share).unwrap_or(u64::MAX))
 }
 
 /// Whether this draw ignores scores; true for a share `explore` of all draws, in units of 2^-32.

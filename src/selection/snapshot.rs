@@ -64,6 +64,7 @@ impl Ticket {
 
     /// A flight's ticket, for a share from 0 to 1 and the slots that it may expect until its end: the
     /// scarcest come first, in steps of a factor of √2.
+    #[expect(clippy::cast_possible_truncation, reason = "a number too large becomes the largest")]
     pub(crate) fn new(place: u32, share: f64, supply: f64) -> Ticket {
         let turn =
             if supply.is_finite() { 2.0 * supply.max(1.0).log2() } else { f64::from(u32::MAX) };
@@ -71,6 +72,7 @@ impl Ticket {
     }
 
     /// A share from 0 to 1 in units of 2^-32, in steps of 1/1024: a smaller change is no new state.
+    #[expect(clippy::cast_possible_truncation, reason = "from 0 to 1,024")]
     pub(crate) fn in_units(share: f64) -> u32 {
         let steps = (share * 1_024.0).ceil() as u64;
         u32::try_from(steps << 22).unwrap_or(Ticket::ALL)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test a panic is the message
 
+mod adapter_answers;
 mod adapters;
 mod advertiser;
 mod authorization;

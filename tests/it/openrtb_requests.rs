@@ -420,6 +420,15 @@ async fn a_body_may_be_gzip_and_of_256_kib() {
     // Unpacked without a bound, this would be 100 MB.
     assert_eq!(send("gzip", gzip(&vec![b' '; 100_000_000])).await, 413);
     assert_eq!(send("gzip", padded(0).into()).await, 400);
+    let limits = server.reader.get(&format!("{}/v1/limits", server.public)).send().await.unwrap();
+    let limits: Value = limits.json().await.unwrap();
+    let published = limits["request"]["openrtb_body_bytes"].as_u64().unwrap();
+    let least = usize::try_from(published).unwrap() - padded(0).len();
+    for (more, status) in [(0, 200), (1, 413)] {
+        let text = padded(least + more);
+        assert_eq!(send("identity", text.clone().into()).await, status, "{more}");
+        assert_eq!(send("gzip", gzip(text.as_bytes())).await, status, "{more}");
+    }
     let whole = gzip(padded(0).as_bytes());
     assert_eq!(send("gzip", whole[..whole.len() - 9].to_vec()).await, 400);
     assert_eq!(send("br", whole).await, 400);

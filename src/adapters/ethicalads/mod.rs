@@ -4,7 +4,7 @@ pub(crate) mod reply;
 pub(crate) mod request;
 
 use crate::adapters::ethicalads::request::{CampaignType, Placement, Request};
-use crate::adapters::response::Rejections;
+use crate::adapters::response::{Rejected, Rejections};
 use crate::adapters::{names, record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
 use crate::delivery::decide::{PageDecision, Rejection};
@@ -117,8 +117,8 @@ fn fill(
     let accepts = |decided: &PageDecision, key: &str, win: &Winner| {
         let snapshot = decided.live.snapshot();
         let accepted = call.accepts(kind(snapshot.tier_of(win.place)));
-        let answer = if accepted { Ok(()) } else { Err(("campaign_type", Rejection::Flight)) };
-        rejections.record(key, answer)
+        let rejected = Rejected { why: "campaign_type", passed: 0, rejection: Rejection::Flight };
+        rejections.record(key, if accepted { Ok(()) } else { Err(rejected) })
     };
     let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;
     let Some(decided) = decided else { return Ok(Err(NoFill::Overloaded.as_str())) };

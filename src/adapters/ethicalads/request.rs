@@ -7,6 +7,7 @@ use crate::http::problem::ApiError;
 use crate::world::live::Live;
 use serde::{Deserialize, Deserializer};
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 /// Maximum length of a callback name.
 const CALLBACK_CHARS: usize = 128;
@@ -185,8 +186,8 @@ impl Request {
     }
 
     /// The slots in the order in which they are tried, each with its placement id: those that
-    /// `placement_id` maps to a placement of the publisher, by falling priority. If there are none, the
-    /// slot of the highest priority.
+    /// `placement_id` maps to a placement of the publisher, by falling priority, each placement once. If
+    /// there are none, the slot of the highest priority.
     pub(crate) fn by_priority(
         &self,
         placement_id: impl Fn(&Placement) -> String,
@@ -201,7 +202,12 @@ impl Request {
             self.placements.iter().map(|place| (place, placement_id(place))).collect();
         named.sort_by_key(|(place, name)| (!known(name), Reverse(place.priority())));
         let count = named.iter().filter(|(_, name)| known(name)).count();
-        named.truncate(count.clamp(1, MAX_SLOTS));
+        named.truncate(count.max(1));
+        // An element with several formats is one slot: a second try would find the same units, and count
+        // as a second request.
+        let mut tried = HashSet::new();
+        named.retain(|(_, name)| tried.insert(name.clone()));
+        named.truncate(MAX_SLOTS);
         named
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod request;
 
 use crate::adapters::kevel::reply::{Decision, Response};
 use crate::adapters::kevel::request::Request;
-use crate::adapters::response::Rejections;
+use crate::adapters::response::{Rejected, Rejections};
 use crate::adapters::{record_call, require_enabled, response};
 use crate::config::keys::{Identity, Role};
 use crate::delivery::decide::PageDecision;
@@ -76,7 +76,8 @@ fn decide(
     let mut request = call.decision_request(&settings.adapters, &decider.world.live())?;
     let accepts = |decided: &PageDecision, div: &str, win: &Winner| {
         let accepted = call.accepts(decided.live.snapshot(), div, win);
-        rejections.record(div, accepted.map_err(|not_taken| ("not_wanted", not_taken)))
+        let rejected = |rejection| Rejected { why: "not_wanted", passed: 0, rejection };
+        rejections.record(div, accepted.map_err(rejected))
     };
     decisions::decide_for(decider, http, &mut request, identity.as_ref(), Some(&accepts))
 }

@@ -92,7 +92,8 @@ impl<'r> Auction<'r> {
         Auction { bid_request, settings, domain, currency: None, seats: Vec::new() }
     }
 
-    /// Whether the exchange accepts a unit; called before budget is reserved for it.
+    /// Whether the exchange accepts a unit; called before budget is reserved for it. The order of the checks
+    /// is that of [`NoBidReason::rejected`].
     pub(crate) fn check(
         &self,
         (imp, markup): (&Imp, &NativeRequest),
@@ -111,9 +112,11 @@ impl<'r> Auction<'r> {
         let restrictions = self.restrictions(snapshot, flight);
         restrictions.check_seat()?;
         restrictions.check_categories()?;
-        restrictions.check_domain(unit::landing(snapshot, win))?;
         restrictions.check_language(snapshot.language_of(win.creative))?;
-        if markup.accepts(decided, win) { Ok(()) } else { Err(NoBidReason::Assets) }
+        if !markup.accepts(decided, win) {
+            return Err(NoBidReason::Assets);
+        }
+        restrictions.check_domain(unit::landing(snapshot, win))
     }
 
     fn restrictions<'a>(

@@ -27,10 +27,6 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use std::time::{Duration, Instant};
 
-/// The most bytes of a request, received and decompressed: exchanges send identifiers and consent strings
-/// that are longer than any page.
-const MAX_BODY_BYTES: usize = 256 * 1024;
-
 /// The protocol version of a response.
 const VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
 
@@ -41,7 +37,7 @@ pub(crate) async fn create(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     require_enabled(&decider.app, Protocol::OpenRtb)?;
-    let limit = decider.app.settings.get().request.body_bytes.max(MAX_BODY_BYTES);
+    let limit = body::exchange_limit(decider.app.settings.get().request.body_bytes);
     let arrived = Instant::now();
     let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
@@ -56,19 +52,21 @@ fn bids(
     waited: Duration,
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(&decider.app, http)?;
-    let bytes = body::decoded(http, bytes, MAX_BODY_BYTES)?;
-    let (bid_request, ignored) =
+    let settings = decider.app.settings.get();
+    let limit = body::exchange_limit(settings.request.body_bytes);
+    let bytes = body::decoded(http, bytes, limit)?;
+    let (bid_request, mut ignored) =
         body::adapter_json::<BidRequest>(&bytes).map_err(ApiError::into_malformed)?;
     let Some(id) = bid_request.id.as_deref() else {
         let error = ApiError::invalid_field("id", "must be a text: the id of the request");
         return Err(error.into_malformed());
     };
     let mut slots: Vec<(&Imp, NativeRequest)> = bid_request.native_slots();
+    ignored.extend(bid_request.ignored_markup(&slots));
     if slots.is_empty() || bid_request.site.is_none() {
         let why = "a site and a native imp with assets are required";
         return Ok(invalid_request(id, NoBidCode::InvalidRequest, why, &ignored));
     }
-    let settings = decider.app.settings.get();
     let live = decider.world.live();
     let mut reasons = unusable(&bid_request, &mut slots, &decider.app.public_url);
     let mut request = bid_request.decision_request(&settings.adapters, &live, &slots);
@@ -88,7 +86,7 @@ fn bids(
         let slot = slots.iter().find(|(imp, _)| imp.id() == key);
         let answer =
             slot.map_or(Ok(()), |(imp, markup)| auction.check((imp, markup), decided, win));
-        rejections.record(key, answer.map_err(|why| (why.as_str(), why.rejects())))
+        rejections.record(key, answer.map_err(NoBidReason::rejected))
     };
     let identity = identity.as_ref();
     let decided = decisions::decide_for(decider, http, &mut request, identity, Some(&accepts))?;

@@ -8,6 +8,7 @@ use crate::delivery::rendered_unit::{RenderedUnit, UnitImage};
 use crate::delivery::unit;
 use crate::domain::event::EventKind;
 use crate::domain::event_kinds::EventKinds;
+use crate::http::body;
 use crate::selection::choose::Winner;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +39,9 @@ pub(crate) struct NativeRequest {
     /// The version of the response.
     #[serde(skip)]
     version: Version,
+    /// Paths of its fields that are not read.
+    #[serde(skip)]
+    pub(crate) ignored: Vec<String>,
 }
 
 /// A version of the native specification. Before 1.2 a response has no event trackers, no privacy link,
@@ -214,9 +218,9 @@ impl NativeRequest {
         if wrapped {
             document = &document["native"];
         }
-        let markup = NativeRequest::deserialize(document).ok()?;
+        let (markup, ignored) = body::with_ignored::<NativeRequest, _>(document).ok()?;
         let version = markup.ver.as_deref().or(version).map(Version::of).unwrap_or_default();
-        (!markup.assets.is_empty()).then_some(NativeRequest { wrapped, version, ..markup })
+        (!markup.assets.is_empty()).then_some(NativeRequest { wrapped, version, ignored, ..markup })
     }
 
     /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,

@@ -1,5 +1,6 @@
 //! Reasons not to bid with a chosen unit.
 
+use crate::adapters::response::Rejected;
 use crate::delivery::decide::Rejection;
 
 string_enum! {
@@ -45,10 +46,32 @@ string_enum! {
     }
 }
 
+/// The reasons to reject a unit, from the first check to the last: whether it can be bid at all, then what
+/// the exchange allows, then the slot's assets. The domain is last, so that an exchange that blocks it
+/// learns that the unit meets everything else.
+const CHECKS: [NoBidReason; 10] = [
+    NoBidReason::NoPrice,
+    NoBidReason::Currency,
+    NoBidReason::BelowFloor,
+    NoBidReason::Seat,
+    NoBidReason::UnknownCategory,
+    NoBidReason::BlockedCategory,
+    NoBidReason::CategoryNotAllowed,
+    NoBidReason::Language,
+    NoBidReason::Assets,
+    NoBidReason::BlockedAdvertiser,
+];
+
 impl NoBidReason {
+    /// A unit's rejection for this reason.
+    pub(crate) fn rejected(self) -> Rejected {
+        let passed = CHECKS.iter().position(|check| *check == self).unwrap_or(CHECKS.len());
+        Rejected { why: self.as_str(), passed, rejection: self.rejects() }
+    }
+
     /// What to exclude: only the creative, if another creative of the flight might be accepted
     /// (landing domain, language, assets), or the whole flight (price, seat, categories).
-    pub(crate) fn rejects(self) -> Rejection {
+    fn rejects(self) -> Rejection {
         match self {
             NoBidReason::BlockedAdvertiser | NoBidReason::Language | NoBidReason::Assets => {
                 Rejection::Creative

@@ -285,6 +285,16 @@ impl BidRequest {
         named.filter_map(|imp| Some((imp, imp.markup()?))).collect()
     }
 
+    /// Paths of the fields of native requests that are not read.
+    pub(crate) fn ignored_markup(&self, slots: &[(&Imp, NativeRequest)]) -> Vec<String> {
+        let numbered = slots.iter().filter_map(|(imp, markup)| {
+            let at = self.imp.iter().position(|own| std::ptr::eq(own, *imp))?;
+            Some((at, &markup.ignored))
+        });
+        let path = |at, field| format!("imp[{at}].native.request.{field}");
+        numbered.flat_map(|(at, fields)| fields.iter().map(move |one| path(at, one))).collect()
+    }
+
     /// Translates the request.
     pub(crate) fn decision_request(
         &self,

@@ -36,6 +36,7 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
              reason (`overloaded` if the server sheds load). Valid for one page view: never cached.",
         )
         .example("application/json", example::reply())
+        .header("Adjacent-Ignored")
     };
     let unknown = || Response::problem(404, &["unknown_publisher"]);
     let invalid = || {
@@ -87,7 +88,7 @@ fn decisions(request: &Value, reply: &Value, parameters: &[Value]) -> Vec<Operat
             .key(Key::Optional)
             .parameters(reader())
             .parameters(parameters.iter().cloned())
-            .response(Response::text(200, web::HTML, "The unit, or an empty page."))
+            .response(Response::text(200, web::HTML, "The unit, or an empty page.").header("Adjacent-Ignored"))
             .response(unknown())
             .response(invalid()),
     ]

@@ -122,8 +122,8 @@ pub(super) fn headers() -> Value {
             "schema": { "type": "string" },
         },
         "Adjacent-Ignored": {
-            "description": "Paths of request fields that were ignored, including all that identify \
-                a reader; on events, names of reader headers that were not used: without the \
+            "description": "Paths of request fields that were not read, at most 32 of them and 512 bytes, \
+                never a value; for adapters including all that identify a reader; on events, names of reader headers that were not used: without the \
                 publisher's secret key, or because they cannot be read.",
             "schema": { "type": "string" },
         },

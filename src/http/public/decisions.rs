@@ -15,8 +15,8 @@ use crate::http::problem::ApiError;
 use crate::http::public::call_class::{CallClass, Key, require_access, site};
 use crate::http::public::embed_reports::EmbedReports;
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
-use crate::http::public::request;
 use crate::http::public::request::{DecisionRequest, Render};
+use crate::http::public::{ignored, request};
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::page_warnings;
 use crate::selection::resolve::RegionSignals;
@@ -78,8 +78,13 @@ async fn handle(
         return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
     let caller = (identity.as_ref(), None);
+    let unread = ignored.clone();
     let (decided, warnings) = decide_page(decider, http, &mut request, caller, ignored)?;
-    let Some(decided) = decided else { return Ok(overloaded(decider, &request)) };
+    let Some(decided) = decided else {
+        let mut response = overloaded(decider, &request);
+        ignored::list(response.headers_mut(), unread);
+        return Ok(response);
+    };
     let explanation = if request.explain {
         let service = decider.explain.clone();
         let decided = decided.request;
@@ -89,7 +94,9 @@ async fn handle(
     } else {
         None
     };
-    Ok(respond(decider, &decided, warnings, request.render, explanation))
+    let mut response = respond(decider, &decided, warnings, request.render, explanation);
+    ignored::list(response.headers_mut(), unread);
+    Ok(response)
 }
 
 /// Decides and passes the first placement's unit to `show`, for responses that are not JSON.

@@ -3,6 +3,8 @@
 use crate::events::Events;
 use crate::events::record::{ClickOutcome, RecordOutcome};
 use crate::http::problem::ApiError;
+use crate::http::public::ignored;
+use crate::http::public::ignored::IGNORED;
 use crate::http::{AppState, caller};
 use actix_web::http::{Method, header};
 use actix_web::web::{Data, Path};
@@ -11,9 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Response header: the event is on disk. Only this header acknowledges an event.
 pub(crate) const RECORDED: &str = "Adjacent-Recorded";
-
-/// Response header: names of what the request said and the server did not use.
-pub(crate) const IGNORED: &str = "Adjacent-Ignored";
 
 /// Response headers that a page's script may read (CORS).
 pub(crate) const EXPOSED: &str =
@@ -94,7 +93,7 @@ fn wants_no_redirect(request: &HttpRequest) -> bool {
 /// Names the reader headers that were not used, because only the publisher's server may send them, or
 /// because they cannot be read. Depends on the request alone, never on the token.
 fn list_ignored(answer: &mut HttpResponseBuilder, ignored: &[&str]) {
-    if !ignored.is_empty() {
-        answer.insert_header((IGNORED, ignored.join(", ")));
+    if let Some(names) = ignored::value(ignored) {
+        answer.insert_header((IGNORED, names));
     }
 }

@@ -4,6 +4,7 @@ use crate::config::limit_settings::QuotaSetting;
 use crate::config::settings::{EventWindows, RequestLimits, SnapshotSettings};
 use crate::domain::event::EventKind;
 use crate::http::AppState;
+use crate::http::body;
 use crate::http::gate::{CALL_LIMITS, CallLimit};
 use crate::http::public::events;
 use crate::http::public::negotiated;
@@ -148,6 +149,8 @@ pub(crate) struct RequestSizes {
     pub(crate) placements: usize,
     /// Bytes per body.
     pub(crate) body_bytes: usize,
+    /// Bytes per body of a bid request (`/openrtb2/`), received and unpacked.
+    pub(crate) openrtb_body_bytes: usize,
     /// Characters per event token.
     pub(crate) token_characters: usize,
 }
@@ -260,6 +263,7 @@ pub(crate) async fn limits(app: Data<AppState>, http: HttpRequest) -> HttpRespon
             characters,
             placements,
             body_bytes,
+            openrtb_body_bytes: body::exchange_limit(body_bytes),
             token_characters: events::TOKEN_CHARS,
         },
         visitor: VisitorQuotas {

@@ -10,6 +10,7 @@ pub(crate) mod decisions;
 pub(crate) mod embed_reports;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod ignored;
 pub(crate) mod images;
 pub(crate) mod limits;
 pub(crate) mod negotiated;

@@ -31,6 +31,7 @@ impl Known {
         Known(points.collect())
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "from 0 to 1,000")]
     fn until(&self, part: f64) -> f64 {
         let at = part.clamp(0.0, 1.0) * 1_000.0;
         let (low, rest) = (at.floor() as usize, at.fract());
@@ -185,6 +186,7 @@ fn bursts(at: f64) -> f64 {
 /// A day and four minutes of each course that leaves every goal feasible; the forecast knows only the
 /// course of the day.
 #[test]
+#[expect(clippy::print_stdout, reason = "prints the figures")]
 fn flights_with_goals_that_share_traffic_deliver_them_without_a_forecast() {
     let courses: [(&str, Shape, f64, bool); 7] = [
         ("steady", |_| 1.0, 0.92, false),

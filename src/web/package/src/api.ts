@@ -148,11 +148,13 @@ export interface PageDocument {
    */
   verified?: boolean | null;
   /**
-   * What it states for the operator's context keys, by key: a value or a list of at most 8.
+   * What it states for the operator's context keys.
    */
-  custom?: {
-    [k: string]: CustomDocument;
-  };
+  custom?:
+    | {
+        [k: string]: CustomDocument;
+      }
+    | string[];
   /**
    * Which commercial content the page allows.
    */
