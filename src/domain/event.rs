@@ -139,7 +139,7 @@ string_enum! {
     NoFill {
         /// No flight targets this page.
         NoCandidate = "no_candidate",
-        /// Every matching flight is ahead of its pacing schedule.
+        /// Every matching flight is ahead of its plan, or its plan leaves the slot to others.
         AllPaced = "all_paced",
         /// The budgets of all matching flights are spent or fully reserved.
         BudgetsSpent = "budgets_spent",

@@ -172,7 +172,7 @@ impl Pace {
     pub(crate) fn is_due(&self, plan: &Plan, now_ms: i64) -> bool {
         let (least, most) = PERIOD_MS;
         // At first, when nothing is known, as often as possible.
-        let is_new = (self.expected.weight()) < 1.0 - 1e-3;
+        let is_new = self.expected.weight() < 0.5;
         let period = if is_new { least } else { plan.length_ms() * PERIOD_SHARE };
         now_ms < self.at_ms || (now_ms - self.at_ms) as f64 >= period.clamp(least, most)
     }

@@ -55,7 +55,7 @@ macro_rules! filter_reasons {
                 Budget = "budget",
                 /// Its budget was used up between selection and reservation.
                 Masked = "reservation_lost",
-                /// Ahead of its pacing schedule.
+                /// Ahead of its plan, or not in the share of slots that the plan takes.
                 Paced = "paced",
                 /// A higher tier won.
                 Tier = "tier",
@@ -162,7 +162,7 @@ impl FilterReason {
                 "the campaign budget must cover one more event",
             ),
             FilterReason::Paced => (
-                "it is ahead of its pacing schedule",
+                "it is ahead of its plan, or the slot is not in the share of slots that its plan takes",
                 "the flight must not be ahead of pace: raise its budget or goal, or set pacing `asap`",
             ),
             FilterReason::Tier => (
