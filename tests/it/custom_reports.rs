@@ -201,6 +201,9 @@ async fn a_state_made_from_the_journal_again_gives_the_same_reports_by_key() {
     let server = Setup::default().inventory(with_keys()).manual_clock().start().await;
     visit(&server).await;
     let before = consistent(&server).await;
+    for value in ["fur-alle", "metered", "none"] {
+        assert!(before[0].contains_key(&vec![value.to_owned()]), "{value}: {before:?}");
+    }
 
     // A finished segment is what a checkpoint follows.
     let server = server.restart().await;
