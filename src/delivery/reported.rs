@@ -3,7 +3,7 @@
 use crate::delivery::Delivery;
 use crate::delivery::decide::{DecisionCall, PageDecision, SlotDecision};
 use crate::delivery::reported_rows::ReportedTo;
-use crate::domain::attribution::PageNumbers;
+use crate::domain::attribution::{PageNumbers, ReportedValues};
 use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 
@@ -19,6 +19,7 @@ impl Delivery {
     ) -> PageNumbers {
         let win = answer.result.as_ref().ok().map(|filled| &filled.win);
         let mut page = attributed(&decided.page, slot, win);
+        page.custom = decided.live.snapshot().context_keys.reported().of_page(&decided.page.custom);
         if decided.unconfirmed_country {
             page.country = None;
         }
@@ -49,5 +50,6 @@ fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
         entity: entity.map(|ix| ix.0),
         country: page.viewer.country,
         facts: page.facts,
+        custom: ReportedValues::default(),
     }
 }

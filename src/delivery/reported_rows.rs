@@ -1,6 +1,6 @@
 //! Bounds the rows that callers without a key can make in reports.
 //!
-//! They choose topics, entities and facts of a page from the inventory, and a row of a report is kept as
+//! They choose topics, entities, facts and values of reported context keys of a page from the inventory, and a row of a report is kept as
 //! long as the ledger. A campaign, and a publisher's unfilled slots, have [`MAX_ROWS`] different pages
 //! an hour; those that come later are reported under `other`. Nothing else changes: every event counts
 //! and is billed.
@@ -59,6 +59,7 @@ impl ReportedRows {
             topic: other(page.topic),
             entity: other(page.entity),
             facts: PageFacts::default(),
+            custom: page.custom.others(),
             ..page
         }
     }
@@ -67,6 +68,7 @@ impl ReportedRows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attribution::{OTHER_VALUE, ReportedValues};
 
     const NOW: i64 = 1_790_000_000_000;
 
@@ -78,6 +80,7 @@ mod tests {
             entity: Some(entity),
             country: None,
             facts: PageFacts::default(),
+            custom: ReportedValues::default(),
         }
     }
 
@@ -100,5 +103,21 @@ mod tests {
         let last = page(199, 99);
         assert_ne!(bounds.bounded(campaign, last, NOW), last);
         assert_eq!(bounds.bounded(campaign, last, NOW + HOUR_MS), last, "an hour later");
+    }
+
+    #[test]
+    fn the_values_of_two_reported_keys_make_no_more_rows_and_then_others() {
+        let bounds = ReportedRows::default();
+        let stated = |a, b| PageNumbers { custom: ReportedValues([a, b]), ..page(1, 1) };
+        let pages = (1..=200).flat_map(|a| (0..=200).map(move |b| (a, b)));
+        let rows: HashSet<PageNumbers> = pages
+            .map(|(a, b)| bounds.bounded(ReportedTo::Campaign(1), stated(a, b), NOW))
+            .collect();
+        let other = PageNumbers {
+            custom: ReportedValues([OTHER_VALUE, OTHER_VALUE]),
+            ..page(OTHER_NUMBER, OTHER_NUMBER)
+        };
+        assert!(rows.contains(&other), "the values are others as well");
+        assert!(rows.len() <= MAX_ROWS + 2, "{} rows", rows.len());
     }
 }

@@ -43,6 +43,16 @@ pub struct PageKey {
     pub region: Box<str>,
     /// Context of the page.
     pub facts: PageFacts,
+    /// What the page states for reported context keys: `KEY=VALUE` for each key that it states, in the order
+    /// of the keys, separated by `;`. Empty if there is none.
+    pub custom: Box<str>,
+}
+
+impl PageKey {
+    /// The value of a reported context key; `None` if the page stated none.
+    pub(crate) fn custom_value(&self, key: &str) -> Option<&str> {
+        self.custom.split(';').find_map(|stated| stated.strip_prefix(key)?.strip_prefix('='))
+    }
 }
 
 /// Value of an attribution field that is not known.
@@ -64,6 +74,7 @@ impl Default for PageKey {
             entity: unknown(),
             region: unknown(),
             facts: PageFacts::default(),
+            custom: Box::default(),
         }
     }
 }
@@ -91,6 +102,26 @@ pub(crate) struct PageNumbers {
     pub(crate) country: Option<Country>,
     /// Context of the page.
     pub(crate) facts: PageFacts,
+    /// Values of the reported context keys.
+    pub(crate) custom: ReportedValues,
+}
+
+/// The most reported context keys of an inventory.
+pub(crate) const MAX_REPORTED_KEYS: usize = 2;
+
+/// A number for each reported context key of an inventory version: 0 if the page states no value, else 1 more
+/// than the place of the value in the key's list, or [`OTHER_VALUE`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct ReportedValues(pub(crate) [u8; MAX_REPORTED_KEYS]);
+
+/// The number of [`OTHER`] in [`ReportedValues`].
+pub(crate) const OTHER_VALUE: u8 = u8::MAX;
+
+impl ReportedValues {
+    /// The same keys, each that is stated with [`OTHER`].
+    pub(crate) fn others(self) -> ReportedValues {
+        ReportedValues(self.0.map(|number| if number == 0 { 0 } else { OTHER_VALUE }))
+    }
 }
 
 /// Declares [`Dimension`] with the value of each row in an attribution. The unit is `None` for an

@@ -2,6 +2,7 @@
 
 use crate::domain::id::ContextKeyId;
 use crate::domain::name_key;
+use crate::domain::reported_keys::{ReportedKey, ReportedKeys};
 use crate::domain::targeting::CustomTargeting;
 use garde::Validate;
 use schemars::JsonSchema;
@@ -34,6 +35,9 @@ pub(crate) struct ContextKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(range(min = 1, max = 128)))]
     pub(crate) max_characters: Option<u16>,
+    /// Whether reports can be broken down by its values. At most two keys, and none with free text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) reported: bool,
 }
 
 /// Words for a person, or for what identifies one.
@@ -136,6 +140,7 @@ pub(crate) struct ContextKeys {
     by_id: BTreeMap<Box<str>, Values>,
     /// Key and value of each number.
     names: Vec<(Box<str>, Box<str>)>,
+    reported: ReportedKeys,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -180,7 +185,19 @@ impl ContextKeys {
             values.numbers.insert(value.as_str().into(), number);
             names.push((id.into(), value.into()));
         }
-        ContextKeys { by_id, names }
+        let reported = keys.iter().filter(|key| key.reported).map(|key| {
+            let numbers = &by_id[key.id.as_str()].numbers;
+            let compared = key.values.iter().filter_map(|value| name_key::key(value));
+            let values = compared.map(|value| (numbers[&*value], value.into())).collect();
+            ReportedKey { id: key.id.clone(), values }
+        });
+        let reported = ReportedKeys::new(reported);
+        ContextKeys { by_id, names, reported }
+    }
+
+    /// The keys by which reports can be broken down.
+    pub(crate) fn reported(&self) -> &ReportedKeys {
+        &self.reported
     }
 
     /// The position of a key, in the order of ids.
@@ -228,11 +245,38 @@ impl ContextKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attribution::ReportedValues;
     use crate::domain::targeting::Clause;
 
     fn key(id: &str, values: &[&str], max_characters: Option<u16>) -> ContextKey {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
-        ContextKey { id: id.parse().unwrap(), name: String::new(), values, max_characters }
+        let (id, name) = (id.parse().unwrap(), String::new());
+        ContextKey { id, name, values, max_characters, reported: false }
+    }
+
+    #[test]
+    fn a_page_is_reported_under_the_first_value_of_a_keys_list_that_it_states() {
+        let mut keys = [
+            key("author", &["b", "a"], None),
+            key("paywall", &["Metered", "Free", "closed"], None),
+            key("section", &["a", "b"], None),
+        ];
+        (keys[1].reported, keys[2].reported) = (true, true);
+        let keys = ContextKeys::build(&keys, std::iter::empty());
+        let text = |stated: &[(&str, &str)]| {
+            let numbers: Vec<u32> =
+                stated.iter().filter_map(|(key, value)| keys.number(key, value)).collect();
+            keys.reported().text(keys.reported().of_page(&numbers)).into_string()
+        };
+        assert_eq!(text(&[]), "");
+        assert_eq!(text(&[("author", "a")]), "");
+        assert_eq!(text(&[("paywall", "closed"), ("paywall", "FREE")]), "paywall=free");
+        assert_eq!(text(&[("section", "b")]), "section=b");
+        let both = [("section", "a"), ("paywall", "metered"), ("author", "b")];
+        assert_eq!(text(&both), "paywall=metered;section=a");
+        let others = ReportedValues([1, 0]).others();
+        assert_eq!(&*keys.reported().text(others), "paywall=other");
+        assert_eq!(&*keys.reported().text(ReportedValues([4, 200])), "", "numbers of no value");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod string_enum;
 pub(crate) mod ad_text;
 pub mod attribution;
 pub(crate) mod boxed_or_default;
+pub(crate) mod breakdown;
 pub mod campaign;
 pub(crate) mod command;
 pub(crate) mod context_key;
@@ -33,6 +34,7 @@ pub(crate) mod party;
 #[macro_use]
 pub(crate) mod protocol;
 pub mod region;
+pub(crate) mod reported_keys;
 #[macro_use]
 pub mod targeting;
 pub(crate) mod taxonomy;

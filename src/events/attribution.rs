@@ -39,6 +39,7 @@ pub(crate) fn page(numbers: &PageNumbers, snapshot: &Snapshot) -> Option<PageKey
         entity: entity.map_or_else(|| unlisted(numbers.entity), |one| one.id.as_str()).into(),
         region: numbers.country.as_ref().map_or(UNKNOWN, |country| country.as_str()).into(),
         facts: numbers.facts,
+        custom: snapshot.context_keys.reported().text(numbers.custom),
     })
 }
 

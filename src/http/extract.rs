@@ -16,7 +16,8 @@ fn path(error: &PathError) -> ApiError {
     ApiError::malformed_request(format!("malformed path: {error}"))
 }
 
-fn query(error: &QueryPayloadError) -> ApiError {
+/// The problem of query parameters that could not be read.
+pub(crate) fn query(error: &QueryPayloadError) -> ApiError {
     let message = match error {
         QueryPayloadError::Deserialize(error) => error.to_string(),
         other => return ApiError::malformed_request(format!("malformed query: {other}")),

@@ -94,6 +94,7 @@ fn records() -> Vec<Record> {
             entity: "e".into(),
             region: "DE".into(),
             facts: PageFacts::default(),
+            custom: Box::default(),
         },
         reason,
     };
@@ -150,6 +151,49 @@ fn records() -> Vec<Record> {
     records
 }
 
+/// Records of every kind that has an attribution, with values of reported context keys: format 7.
+fn records_with_values() -> Vec<Record> {
+    let with_values = |attribution: &Arc<AttributionKey>, custom: &str| {
+        let mut unit = AttributionKey::clone(attribution);
+        unit.page.custom = custom.into();
+        Arc::new(unit)
+    };
+    let both = |of: &Arc<AttributionKey>| with_values(of, "paywall=free;section=other");
+    let mut records: Vec<Record> = Vec::new();
+    for record in self::records() {
+        match record {
+            Record::Budget { .. } => records.push(record),
+            Record::Credit(credit) => {
+                let of = |event: &Event| both(&event.attribution);
+                let click = Event { attribution: of(&credit.event), ..Event::clone(&credit.event) };
+                records.push(Record::Event(Arc::new(click.clone())));
+                records
+                    .push(Record::Credit(Box::new(Credit { event: Arc::new(click), ..*credit })));
+            }
+            Record::Refund(refund) => {
+                let attribution = both(&refund.attribution);
+                records.push(Record::Refund(Box::new(Refund { attribution, ..*refund })));
+            }
+            Record::Opportunities(counts) => {
+                let with_values = |count: OpportunityCount| {
+                    let slot = match count.slot {
+                        Ok(unit) => Ok(with_values(&unit, "section=news")),
+                        Err(slot) => {
+                            let mut slot = UnfilledSlot::clone(&slot);
+                            slot.page.custom = "paywall=metered".into();
+                            Err(Arc::new(slot))
+                        }
+                    };
+                    OpportunityCount { slot, ..count }
+                };
+                records.push(Record::Opportunities(counts.into_iter().map(with_values).collect()));
+            }
+            _ => {}
+        }
+    }
+    records
+}
+
 /// The first format that has a record.
 fn since(record: &Record) -> u8 {
     let is_added = |event: &Event| {
@@ -180,33 +224,49 @@ fn copy() -> tempfile::TempDir {
 /// Writes the golden journal, if there is none.
 #[tokio::test]
 async fn write_the_golden_journal() {
-    if std::env::var_os("ADJACENT_BLESS").is_none() || golden().exists() {
+    if std::env::var_os("ADJACENT_BLESS").is_none() {
         return;
     }
-    let first = open(&golden(), 0x0007_0000_0000_0001).unwrap();
-    for record in records() {
-        first.write(PARTITION, &record).await.unwrap();
+    for (folder, records) in written() {
+        if folder.exists() {
+            continue;
+        }
+        let first = open(&folder, 0x0007_0000_0000_0001).unwrap();
+        for record in records {
+            first.write(PARTITION, &record).await.unwrap();
+        }
+        drop(first);
+        let second = open(&folder, 0x0007_0000_0000_0002).unwrap();
+        second.reconcile(Retention::default(), 0).unwrap();
+        second.write(PARTITION, &Record::Tick { at_ms: 9_000 }).await.unwrap();
     }
-    drop(first);
-    let second = open(&golden(), 0x0007_0000_0000_0002).unwrap();
-    second.reconcile(Retention::default(), 0).unwrap();
-    second.write(PARTITION, &Record::Tick { at_ms: 9_000 }).await.unwrap();
+}
+
+/// The golden journals in the formats that are written, and their records: those without values of reported
+/// context keys have format 6, those with some format 7.
+fn written() -> [(PathBuf, Vec<Record>); 2] {
+    [(golden(), records()), (stored("journal-7"), records_with_values())]
 }
 
 #[test]
 fn a_segment_of_the_written_format_holds_every_record_byte_for_byte() {
-    let (found, records) = (entries(&golden()), records());
-    assert_eq!(found.len(), records.len());
-    let mut last = i64::MIN;
-    for (entry, record) in found.iter().zip(&records) {
-        let stamped = Record::decode(&entry.payload).unwrap();
-        assert_eq!(&stamped.record, record);
-        let mut encoded = record.encode();
-        set_stamp(&mut encoded, stamped.stamp);
-        assert_eq!(entry.payload, encoded, "{record:?}");
-        assert!(stamped.stamp >= last, "stamps follow the journal");
-        last = stamped.stamp;
+    for (folder, records) in written() {
+        let found = entries(&folder);
+        assert_eq!(found.len(), records.len());
+        let mut last = i64::MIN;
+        for (entry, record) in found.iter().zip(&records) {
+            let stamped = Record::decode(&entry.payload).unwrap();
+            assert_eq!(&stamped.record, record);
+            let mut encoded = record.encode();
+            set_stamp(&mut encoded, stamped.stamp);
+            assert_eq!(entry.payload, encoded, "{record:?}");
+            assert!(stamped.stamp >= last, "stamps follow the journal");
+            last = stamped.stamp;
+        }
     }
+    let formats: Vec<u8> =
+        entries(&stored("journal-7")).iter().map(|entry| entry.payload[0]).collect();
+    assert_eq!(formats, [6, 7, 7, 7, 7], "a budget, and what has an attribution");
 }
 
 #[test]
@@ -250,12 +310,14 @@ fn entries(folder: &Path) -> Vec<Entry> {
 
 #[test]
 fn the_checkpoint_of_the_written_format_gives_the_state_of_all_records() {
-    let read = |since| history::replay(&golden(), since, u64::MAX, false, |_| {}).unwrap();
-    let (whole, _) = read(ReplayFrom::First);
-    let (resumed, recovery) = read(ReplayFrom::NewestCheckpoint);
-    assert_eq!(recovery.corrupt, Vec::<String>::new());
-    assert_eq!(recovery.segments, 1, "the checkpoint was not used");
-    assert_eq!(resumed.state, whole.state);
+    for (folder, _) in written() {
+        let read = |since| history::replay(&folder, since, u64::MAX, false, |_| {}).unwrap();
+        let (whole, _) = read(ReplayFrom::First);
+        let (resumed, recovery) = read(ReplayFrom::NewestCheckpoint);
+        assert_eq!(recovery.corrupt, Vec::<String>::new());
+        assert_eq!(recovery.segments, 1, "the checkpoint was not used");
+        assert_eq!(resumed.state, whole.state);
+    }
 }
 
 #[test]

@@ -17,8 +17,11 @@ use std::sync::Arc;
 ///
 /// 1 had events, budgets and ticks, encoded as today; 2 added credits, refunds, event windows and
 /// opportunity counts; 3 added membership and leases; 4 added page facts; 5 added the stamp, before the
-/// record, and absences; 6 added goals and leases on them, and the reasons `idle`, `agent` and `over_goal`.
-const VERSION: u8 = 6;
+/// record, and absences; 6 added goals and leases on them, and the reasons `idle`, `agent` and `over_goal`;
+/// 7 added values of reported context keys: only records that have some are written in it.
+const VERSION: u8 = 7;
+/// The version of records without such values.
+const WITHOUT_CUSTOM: u8 = 6;
 /// The first version with a stamp.
 const STAMPED: u8 = 5;
 /// Length of version and stamp, in bytes.
@@ -296,10 +299,25 @@ impl Record {
         matches!(self, Record::Join { .. } | Record::Leave { .. } | Record::Gone { .. })
     }
 
+    /// Whether an attribution in it has values of reported context keys.
+    fn has_custom(&self) -> bool {
+        let has = |page: &PageKey| !page.custom.is_empty();
+        match self {
+            Record::Event(event) => has(&event.attribution.page),
+            Record::Credit(credit) => has(&credit.event.attribution.page),
+            Record::Refund(refund) => has(&refund.attribution.page),
+            Record::Opportunities(counts) => counts.iter().any(|count| match &count.slot {
+                Ok(unit) => has(&unit.page),
+                Err(slot) => has(&slot.page),
+            }),
+            _ => false,
+        }
+    }
+
     /// Encodes the record for the journal, without its stamp: see [`set_stamp`].
     pub fn encode(&self) -> Vec<u8> {
         let mut head = vec![0; HEAD];
-        head[0] = VERSION;
+        head[0] = if self.has_custom() { VERSION } else { WITHOUT_CUSTOM };
         postcard::to_extend(self, head).expect("a record is plain data")
     }
 

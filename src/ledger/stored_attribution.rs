@@ -2,17 +2,33 @@
 //!
 //! postcard has no field names: the order of these fields is the format. Numbers are of variable length,
 //! so the page facts, in the bits above the tier or the no-fill reason, takes no space if there is
-//! none; versions that do not know it read no such tier or reason, and report another version.
+//! none; versions that do not know it read no such tier or reason, and report another version. The same
+//! holds for the values of reported context keys: a bit above the facts says that their text follows.
 
 use crate::domain::attribution::{AttributionKey, PageKey};
 use crate::domain::event::{NoFill, Tier};
 use crate::domain::money::Currency;
 use crate::domain::targeting::PageFacts;
 use crate::ledger::record::UnfilledSlot;
+use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Fields, and after them the values of reported context keys if there are any.
+pub(super) struct WithCustom<F, T> {
+    fields: F,
+    custom: Option<T>,
+}
+
+/// A stored unit; `T` is a text.
+pub(super) type StoredUnit<T> = WithCustom<UnitFields<T>, T>;
+
+/// A stored unfilled slot; `T` is a text.
+pub(super) type StoredUnfilled<T> = WithCustom<UnfilledFields<T>, T>;
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct StoredUnit<T> {
+pub(super) struct UnitFields<T> {
     advertiser: T,
     currency: Currency,
     campaign: T,
@@ -21,7 +37,7 @@ pub(super) struct StoredUnit<T> {
     variant: u8,
     publisher: T,
     placement: T,
-    /// The number of the tier, and from bit 8 the page facts.
+    /// The number of the tier, from bit 8 the page facts, and bit 12 if there are values of context keys.
     tier: u32,
     topic: T,
     entity: T,
@@ -29,26 +45,81 @@ pub(super) struct StoredUnit<T> {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct StoredUnfilled<T> {
+pub(super) struct UnfilledFields<T> {
     publisher: T,
     placement: T,
     topic: T,
     entity: T,
     region: T,
-    /// The number of the reason, and from bit 8 the page facts.
+    /// The number of the reason, from bit 8 the page facts, and bit 12 if there are values of context keys.
     reason: u32,
 }
 
 /// Bits for the number of a tier or reason.
 const NUMBER_BITS: u32 = 8;
 
-fn with_facts(number: u32, facts: PageFacts) -> u32 {
-    number | u32::from(facts.pack()) << NUMBER_BITS
+/// Set if values of context keys follow.
+const CUSTOM: u32 = 1 << 12;
+
+/// Fields that say whether values of context keys follow.
+trait Fields {
+    fn has_custom(&self) -> bool;
+}
+
+impl<T> Fields for UnitFields<T> {
+    fn has_custom(&self) -> bool {
+        self.tier & CUSTOM != 0
+    }
+}
+
+impl<T> Fields for UnfilledFields<T> {
+    fn has_custom(&self) -> bool {
+        self.reason & CUSTOM != 0
+    }
+}
+
+impl<F: Serialize, T: Serialize> Serialize for WithCustom<F, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.custom {
+            None => self.fields.serialize(serializer),
+            Some(custom) => (&self.fields, custom).serialize(serializer),
+        }
+    }
+}
+
+impl<'de, F: Fields + Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for WithCustom<F, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<WithCustom<F, T>, D::Error> {
+        struct Parts<F, T>(PhantomData<(F, T)>);
+        impl<'de, F: Fields + Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for Parts<F, T> {
+            type Value = WithCustom<F, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an attribution")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let missing = |at| de::Error::invalid_length(at, &"an attribution");
+                let fields: F = seq.next_element()?.ok_or_else(|| missing(0))?;
+                let custom = match fields.has_custom() {
+                    true => Some(seq.next_element()?.ok_or_else(|| missing(1))?),
+                    false => None,
+                };
+                Ok(WithCustom { fields, custom })
+            }
+        }
+        deserializer.deserialize_tuple(2, Parts(PhantomData))
+    }
+}
+
+/// The number of a tier or a reason with what the page says.
+fn with_page(number: u32, page: &PageKey) -> u32 {
+    let custom = if page.custom.is_empty() { 0 } else { CUSTOM };
+    number | u32::from(page.facts.pack()) << NUMBER_BITS | custom
 }
 
 fn split_facts<T: Copy, E: de::Error>(all: &[T], stored: u32) -> Result<(T, PageFacts), E> {
     let number = (stored & ((1 << NUMBER_BITS) - 1)) as usize;
-    let bits = u8::try_from(stored >> NUMBER_BITS).ok();
+    let bits = u8::try_from((stored & !CUSTOM) >> NUMBER_BITS).ok();
     all.get(number)
         .copied()
         .zip(bits.and_then(PageFacts::unpack))
@@ -62,7 +133,7 @@ impl<T> StoredUnit<T> {
         mut text: impl FnMut(&'a str) -> T,
     ) -> StoredUnit<T> {
         let AttributionKey { advertiser, campaign, flight, creative, page, .. } = of;
-        StoredUnit {
+        let fields = UnitFields {
             advertiser: text(advertiser),
             currency: of.currency,
             campaign: text(campaign),
@@ -71,11 +142,13 @@ impl<T> StoredUnit<T> {
             variant: of.variant,
             publisher: text(&page.publisher),
             placement: text(&page.placement),
-            tier: with_facts(of.tier as u32, page.facts),
+            tier: with_page(of.tier as u32, page),
             topic: text(&page.topic),
             entity: text(&page.entity),
             region: text(&page.region),
-        }
+        };
+        let custom = (!page.custom.is_empty()).then(|| text(&page.custom));
+        WithCustom { fields, custom }
     }
 
     /// The attribution; `text` is what a text was stored as.
@@ -83,21 +156,23 @@ impl<T> StoredUnit<T> {
         self,
         text: impl Fn(T) -> Box<str>,
     ) -> Result<AttributionKey, E> {
-        let (tier, facts) = split_facts(Tier::ALL, self.tier)?;
+        let WithCustom { fields, custom } = self;
+        let (tier, facts) = split_facts(Tier::ALL, fields.tier)?;
         Ok(AttributionKey {
-            advertiser: text(self.advertiser),
-            currency: self.currency,
-            campaign: text(self.campaign),
-            flight: text(self.flight),
-            creative: text(self.creative),
-            variant: self.variant,
+            advertiser: text(fields.advertiser),
+            currency: fields.currency,
+            campaign: text(fields.campaign),
+            flight: text(fields.flight),
+            creative: text(fields.creative),
+            variant: fields.variant,
             page: PageKey {
-                publisher: text(self.publisher),
-                placement: text(self.placement),
-                topic: text(self.topic),
-                entity: text(self.entity),
-                region: text(self.region),
+                publisher: text(fields.publisher),
+                placement: text(fields.placement),
+                topic: text(fields.topic),
+                entity: text(fields.entity),
+                region: text(fields.region),
                 facts,
+                custom: custom.map(text).unwrap_or_default(),
             },
             tier,
         })
@@ -110,15 +185,17 @@ impl<T> StoredUnfilled<T> {
         of: &'a UnfilledSlot,
         mut text: impl FnMut(&'a str) -> T,
     ) -> StoredUnfilled<T> {
-        let PageKey { publisher, placement, topic, entity, region, facts } = &of.page;
-        StoredUnfilled {
-            publisher: text(publisher),
-            placement: text(placement),
-            topic: text(topic),
-            entity: text(entity),
-            region: text(region),
-            reason: with_facts(of.reason as u32, *facts),
-        }
+        let page = &of.page;
+        let fields = UnfilledFields {
+            publisher: text(&page.publisher),
+            placement: text(&page.placement),
+            topic: text(&page.topic),
+            entity: text(&page.entity),
+            region: text(&page.region),
+            reason: with_page(of.reason as u32, page),
+        };
+        let custom = (!page.custom.is_empty()).then(|| text(&page.custom));
+        WithCustom { fields, custom }
     }
 
     /// The slot; `text` is what a text was stored as.
@@ -126,14 +203,16 @@ impl<T> StoredUnfilled<T> {
         self,
         text: impl Fn(T) -> Box<str>,
     ) -> Result<UnfilledSlot, E> {
-        let (reason, facts) = split_facts(NoFill::ALL, self.reason)?;
+        let WithCustom { fields, custom } = self;
+        let (reason, facts) = split_facts(NoFill::ALL, fields.reason)?;
         let page = PageKey {
-            publisher: text(self.publisher),
-            placement: text(self.placement),
-            topic: text(self.topic),
-            entity: text(self.entity),
-            region: text(self.region),
+            publisher: text(fields.publisher),
+            placement: text(fields.placement),
+            topic: text(fields.topic),
+            entity: text(fields.entity),
+            region: text(fields.region),
             facts,
+            custom: custom.map(text).unwrap_or_default(),
         };
         Ok(UnfilledSlot { page, reason })
     }
@@ -182,11 +261,12 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join(data)
     }
 
-    /// A record of every kind that has an attribution, with a page facts.
-    fn records(facts: PageFacts) -> Vec<Record> {
+    /// A record of every kind that has an attribution, with page facts and values of context keys.
+    fn records(facts: PageFacts, custom: &str) -> Vec<Record> {
         let mut event = event(EventKind::Impression, 0, 0, Pricing::Cpm, 0);
         let mut unit = AttributionKey::clone(&event.attribution);
         unit.page.facts = facts;
+        unit.page.custom = custom.into();
         event.attribution = Arc::new(unit);
         let (attribution, event) = (event.attribution.clone(), Arc::new(event));
         let (micros, by, note): (_, Box<str>, Box<str>) = (Micros::ZERO, "k".into(), "".into());
@@ -223,26 +303,37 @@ mod tests {
     }
 
     #[test]
-    fn every_combination_of_page_facts_is_read_as_it_was_written() {
+    fn every_combination_of_page_facts_and_values_is_read_as_it_was_written() {
         for bits in 0..12 {
-            for record in records(PageFacts::unpack(bits).unwrap()) {
-                assert_eq!(Record::decode(&record.encode()).map(|one| one.record), Ok(record));
+            for (custom, version) in [("", 6), ("paywall=free;section=news", 7)] {
+                for record in records(PageFacts::unpack(bits).unwrap(), custom) {
+                    let encoded = record.encode();
+                    assert_eq!(encoded[0], version);
+                    assert_eq!(Record::decode(&encoded).map(|one| one.record), Ok(record));
+                }
             }
         }
-        let newer = Record::decode(&[7]).unwrap_err();
-        assert_eq!(newer, InvalidRecord::Newer(7));
-        assert!(newer.to_string().contains("7 and this version reads formats up to 6"));
+        let newer = Record::decode(&[8]).unwrap_err();
+        assert_eq!(newer, InvalidRecord::Newer(8));
+        assert!(newer.to_string().contains("8 and this version reads formats up to 7"));
     }
 
     #[test]
-    fn a_tier_with_page_facts_is_no_tier_to_older_servers() {
+    fn a_tier_with_page_facts_or_values_is_no_tier_to_older_servers() {
         let facts = PageFacts { sentiment: Some(Sentiment::Positive), verified: None };
+        let with_facts = PageKey { facts, ..PageKey::default() };
+        let with_values = PageKey { custom: "a=b".into(), ..PageKey::default() };
         for (number, tier) in (0..).zip(Tier::ALL) {
-            let stored = |facts| postcard::to_stdvec(&with_facts(number, facts)).unwrap();
-            let plain = stored(PageFacts::default());
+            let stored = |page: &PageKey| postcard::to_stdvec(&with_page(number, page)).unwrap();
+            let plain = stored(&PageKey::default());
             assert_eq!(postcard::from_bytes::<Tier>(&plain), Ok(*tier));
-            assert!(postcard::from_bytes::<Tier>(&stored(facts)).is_err());
+            for page in [&with_facts, &with_values] {
+                assert!(postcard::from_bytes::<Tier>(&stored(page)).is_err());
+            }
         }
+        // A server that knows page facts but no values has no such facts.
+        let bits = u8::try_from(with_page(0, &with_values) >> NUMBER_BITS).unwrap();
+        assert_eq!(PageFacts::unpack(bits), None);
     }
 
     #[test]

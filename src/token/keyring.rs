@@ -142,7 +142,7 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::attribution::{PageNumbers, UnitNumbers};
+    use crate::domain::attribution::{PageNumbers, ReportedValues, UnitNumbers};
     use crate::domain::event::EventKind;
     use crate::domain::money::Micros;
     use crate::domain::targeting::{PageFacts, Sentiment};
@@ -182,6 +182,7 @@ mod tests {
                     entity: None,
                     country: Some("DE".parse().unwrap()),
                     facts: PageFacts::default(),
+                    custom: ReportedValues::default(),
                 },
             },
             observed: false,
@@ -220,6 +221,15 @@ mod tests {
         );
         assert_eq!(one_key().seal(&idle), frozen);
         assert_eq!(one_key().open(frozen), Ok((idle, KeyAge::Current)));
+
+        let mut with_custom = click();
+        with_custom.unit.page.custom = ReportedValues([7, 255]);
+        let frozen = concat!(
+            "BAH9Vgq-WATOUcE9U_qBVqR2w8IzGJo59673kcqgrH7yrggvtSnr9_bkzGL88eBC",
+            "ks9FJlGxYCBwLwqE4Gw8TkZncmDdSeRqccO-yOxBrkSwA5dOxWcv_hK1y9JzNPo1",
+        );
+        assert_eq!(one_key().seal(&with_custom), frozen);
+        assert_eq!(one_key().open(frozen), Ok((with_custom, KeyAge::Current)));
     }
 
     #[test]
@@ -229,7 +239,10 @@ mod tests {
         let mut verified = click();
         verified.unit.page.facts.verified = Some(false);
         assert_eq!(version(&verified), 2);
-        assert_eq!(version(&Token { idle: true, ..click() }), VERSION);
+        assert_eq!(version(&Token { idle: true, ..click() }), 3);
+        assert_eq!(version(&Token { idle: true, ..verified.clone() }), 3);
+        verified.unit.page.custom = ReportedValues([0, 1]);
+        assert_eq!(version(&verified), VERSION);
         assert_eq!(version(&Token { idle: true, ..verified }), VERSION);
     }
 

@@ -3,7 +3,7 @@
 //!
 //! | part | bytes | content |
 //! |---|---|---|
-//! | version | 1 | format version: 3 of an idle decision, 2 if the page states facts to report, else 1 |
+//! | version | 1 | format version: 4 if the page states values of reported context keys, 3 of an idle decision, 2 if the page states facts to report, else 1 |
 //! | kid | 1 | id of the sealing key |
 //! | sealed | 94 | AES-256-GCM-SIV of the [`payload`]; version and kid are associated data |
 //!

@@ -18,15 +18,16 @@
 //! | 54 | 4 | topic, or zeros |
 //! | 58 | 4 | entity, or zeros |
 //! | 62 | 8 | price |
-//! | 70 | 8 | issued |
+//! | 70 | 2 | values of reported context keys, 0 before version 4 |
+//! | 72 | 6 | issued |
 
-use crate::domain::attribution::{PageNumbers, UnitNumbers};
+use crate::domain::attribution::{PageNumbers, ReportedValues, UnitNumbers};
 use crate::domain::event::EventKind;
 use crate::domain::money::Micros;
 use crate::domain::targeting::PageFacts;
 
 /// The newest token format version; older ones are read.
-pub(crate) const VERSION: u8 = 3;
+pub(crate) const VERSION: u8 = 4;
 
 /// Length of an encoded payload, in bytes.
 pub(crate) const PAYLOAD_BYTES: usize = 78;
@@ -56,7 +57,7 @@ pub(crate) struct Token {
     pub(crate) declared: bool,
     /// The price of the event; zero if its kind is not billed.
     pub(crate) price: Micros,
-    /// Time of the decision, in Unix milliseconds.
+    /// Time of the decision, in Unix milliseconds; from 0 and less than 2^48.
     pub(crate) issued_ms: i64,
     /// Whether the decision is a test, which never counts.
     pub(crate) test: bool,
@@ -88,16 +89,18 @@ impl Token {
     pub(crate) const MAX_SEQ: u64 = (1 << 40) - 1;
 
     /// The oldest format version that has all fields of the token: 2 added the page facts, 3 the class
-    /// `idle`. Servers reject newer versions than they know.
+    /// `idle`, 4 the values of reported context keys. Servers reject newer versions than they know.
     pub(crate) fn version(&self) -> u8 {
-        match self.unit.page.facts == PageFacts::default() {
-            _ if self.idle => VERSION,
-            false => 2,
-            true => 1,
+        let page = &self.unit.page;
+        match (page.custom != ReportedValues::default(), self.idle) {
+            (true, _) => VERSION,
+            (false, true) => 3,
+            (false, false) if page.facts != PageFacts::default() => 2,
+            (false, false) => 1,
         }
     }
 
-    /// Encodes the payload, with the low 40 bits of `seq`.
+    /// Encodes the payload, with the low 40 bits of `seq` and the low 48 bits of the time.
     pub(crate) fn encode(&self) -> [u8; PAYLOAD_BYTES] {
         let UnitNumbers { creative, variant, page } = &self.unit;
         let mut bytes = [0; PAYLOAD_BYTES];
@@ -125,7 +128,8 @@ impl Token {
         bytes[54..58].copy_from_slice(&page.topic.unwrap_or(0).to_be_bytes());
         bytes[58..62].copy_from_slice(&page.entity.unwrap_or(0).to_be_bytes());
         bytes[62..70].copy_from_slice(&self.price.get().to_be_bytes());
-        bytes[70..78].copy_from_slice(&self.issued_ms.to_be_bytes());
+        bytes[70..72].copy_from_slice(&page.custom.0);
+        bytes[72..78].copy_from_slice(&self.issued_ms.to_be_bytes()[2..]);
         bytes
     }
 
@@ -157,9 +161,12 @@ impl Token {
             entity: has(ENTITY).then_some(u32::from_be_bytes(at(bytes, 58)?)),
             country,
             facts: PageFacts::unpack(bytes[0] >> 4)?,
+            custom: ReportedValues(at(bytes, 70)?),
         };
         let mut seq = [0; 8];
         seq[3..].copy_from_slice(&bytes[7..12]);
+        let mut issued_ms = [0; 8];
+        issued_ms[2..].copy_from_slice(&bytes[72..78]);
         Some(Token {
             kind: *KINDS.get(usize::from(bytes[0] & 0xF))?,
             cta: bytes[1],
@@ -174,7 +181,7 @@ impl Token {
                 page,
             },
             price: Micros::try_from(i64::from_be_bytes(at(bytes, 62)?)).ok()?,
-            issued_ms: i64::from_be_bytes(at(bytes, 70)?),
+            issued_ms: i64::from_be_bytes(issued_ms),
             observed: has(OBSERVED),
             declared: has(DECLARED),
             test: has(TEST),
@@ -199,9 +206,10 @@ pub(super) mod tests {
         let place = (any::<u32>(), prop::option::of(0..NO_PLACEMENT), any::<u32>(), any::<u8>());
         let minted = (any::<u64>(), 0_u8..64, 0..=Token::MAX_SEQ, any::<u128>(), any::<u64>());
         let context = (0_u8..12).prop_map(|bits| PageFacts::unpack(bits).unwrap());
-        let matched = (any::<Option<u32>>(), any::<Option<u32>>(), country, context);
+        let matched =
+            (any::<Option<u32>>(), any::<Option<u32>>(), country, context, any::<[u8; 2]>());
         let flags = any::<[bool; 5]>();
-        let event = (prop::sample::select(EventKind::ALL), any::<u8>(), any::<i64>());
+        let event = (prop::sample::select(EventKind::ALL), any::<u8>(), 0..1_i64 << 48);
         (event, minted, place, matched, flags, 0..=Micros::MAX.get()).prop_map(
             |(event, minted, place, matched, flags, price)| Token {
                 kind: event.0,
@@ -222,6 +230,7 @@ pub(super) mod tests {
                         entity: matched.1,
                         country: matched.2.map(|code| code.parse().unwrap()),
                         facts: matched.3,
+                        custom: ReportedValues(matched.4),
                     },
                 },
                 observed: flags[0],

@@ -58,6 +58,7 @@ fn impression(seq: u64) -> Event {
                 entity: name(),
                 region: name(),
                 facts: PageFacts::default(),
+                custom: Box::default(),
             },
             tier: Tier::Standard,
         }),

@@ -17,6 +17,7 @@ mod console;
 mod crash;
 mod credits;
 mod custom_context;
+mod custom_reports;
 mod dashboards;
 mod decision_requests;
 mod decisions;

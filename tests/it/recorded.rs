@@ -31,7 +31,7 @@ const RENAMED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Columns of exports since then. The recorded pages have no value there.
+/// Columns of exports since then, beside `custom`. The recorded pages have no value there.
 const NEW_COLUMNS: [&str; 2] = ["sentiment", "verified"];
 
 /// When the reports of the recording were generated: pending clicks were not settled then.
@@ -197,6 +197,7 @@ fn the_export_holds_the_recorded_events() {
     for column in NEW_COLUMNS {
         recorded.iter_mut().for_each(|entry| entry[column] = "none".into());
     }
+    recorded.iter_mut().for_each(|entry| entry["custom"] = "".into());
     assert!(recorded.len() > 400, "{} entries", recorded.len());
     assert_eq!(exported.len(), recorded.len());
     for (at, (exported, recorded)) in exported.iter().zip(&recorded).enumerate() {

@@ -3,6 +3,7 @@
 
 use crate::advertiser;
 use crate::credits;
+use crate::custom_reports;
 use crate::events;
 use crate::harness::{Redis, RedisCluster, Sentinels, Setup};
 use crate::money;
@@ -54,5 +55,6 @@ on_every_store! {
     credits::a_refund_changes_spend_but_no_count_and_applies_once_per_key,
     credits::a_refund_of_a_day_without_bills_is_pending_until_the_first_one,
     advertiser::every_table_of_the_page_adds_up_to_the_same_total_after_a_credit_and_a_refund,
+    custom_reports::reports_by_a_reported_key_add_up_and_survive_a_restart,
     removed::a_removed_advertiser_keeps_its_reports_page_refunds_and_credits,
 }

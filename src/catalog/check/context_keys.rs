@@ -2,8 +2,10 @@
 
 use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
+use crate::domain::attribution::{MAX_REPORTED_KEYS, OTHER};
+use crate::domain::breakdown::NOT_STATED;
 use crate::domain::campaign::Flight;
-use crate::domain::context_key::{MAX_KEYS, means_a_person};
+use crate::domain::context_key::{ContextKey, MAX_KEYS, means_a_person};
 use crate::domain::inventory::Inventory;
 use crate::domain::name_key;
 use std::collections::HashSet;
@@ -51,6 +53,43 @@ pub(super) fn check(inventory: &Inventory, findings: &mut Findings) {
                 findings.add("max_characters", "must be left out for a key with `values`");
             }
             _ => {}
+        }
+        reported(inventory, key, findings);
+    }
+}
+
+/// Checks a key by which reports can be broken down.
+fn reported(inventory: &Inventory, key: &ContextKey, findings: &mut Findings) {
+    if !key.reported {
+        return;
+    }
+    if key.values.is_empty() {
+        let help = "list its `values`, or remove `reported`";
+        let reason = "must be left out for a key with free text, whose rows have no bound";
+        findings.add_with_help("reported", reason, Some(help.into()));
+    }
+    let all: Vec<&str> = inventory
+        .context_keys
+        .iter()
+        .filter(|one| one.reported)
+        .map(|one| one.id.as_str())
+        .collect();
+    if all.iter().skip(MAX_REPORTED_KEYS).any(|id| *id == key.id.as_str()) {
+        let reason = format!(
+            "must be true for at most {MAX_REPORTED_KEYS} context keys (got `{}`)",
+            all.join("`, `")
+        );
+        findings.add_with_help("reported", reason, Some("remove it from one of them".into()));
+    }
+    for (at, value) in key.values.iter().enumerate() {
+        let compared = name_key::key(value).unwrap_or_default();
+        if [NOT_STATED, OTHER].contains(&compared.as_str()) {
+            let reason = format!(
+                "must not be `{compared}` in a reported key: reports use `{NOT_STATED}` for pages that state \
+                 no value and `{OTHER}` for rows beyond a bound"
+            );
+            let help = "rename the value, or remove `reported`";
+            findings.add_with_help(format!("values[{at}]"), reason, Some(help.into()));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The export as a Parquet file: one column per field, timestamps in UTC milliseconds, zstd compression.
 
-use crate::cli::export::row::Row;
+use crate::cli::export::row::{CUSTOM, Row};
 use crate::cli::export::sink::Sink;
 use crate::domain::attribution::Dimension;
 use arrow_json::ReaderBuilder;
@@ -37,6 +37,7 @@ fn schema() -> SchemaRef {
         Dimension::Variant => Field::new(dimension.as_str(), DataType::UInt8, false),
         _ => text(dimension.as_str(), false),
     }));
+    fields.push(text(CUSTOM, false));
     Arc::new(Schema::new(fields))
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Row {
     attribution: Columns,
 }
 
+/// The column of the values of reported context keys: `KEY=VALUE`, separated by `;`.
+pub(super) const CUSTOM: &str = "custom";
+
 /// The attribution: a column per dimension.
 #[derive(Clone, Debug)]
 struct Columns(Arc<AttributionKey>);
@@ -45,6 +48,7 @@ impl Serialize for Columns {
                 )?,
             }
         }
+        columns.serialize_entry(CUSTOM, &unit.page.custom)?;
         columns.end()
     }
 }

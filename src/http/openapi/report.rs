@@ -1,6 +1,7 @@
 //! Reports on impressions, clicks and spend.
 
 use crate::domain::attribution::Dimension;
+use crate::domain::breakdown::Breakdown;
 use crate::http::openapi::operation::{Key, Operation, operation};
 use crate::http::openapi::parameter;
 use crate::http::openapi::parameter::{query, text};
@@ -16,9 +17,13 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let date = || json!({ "type": "string", "format": "date" });
     let party = json!({ "type": "string", "enum": ["advertisers", "publishers"] });
     let dimensions = Dimension::ALL.iter().map(Dimension::to_string).collect::<Vec<_>>();
-    let one_of = dimensions.join("|");
+    let one_of = Breakdown::pattern();
     let list = json!({ "type": "string", "pattern": format!("^({one_of})(,({one_of}))*$") });
-    let by = format!("Dimensions, separated by commas: {}.", dimensions.join(", "));
+    let by = format!(
+        "Dimensions, separated by commas: {}, and `custom:KEY` for a reported context key. A parameter \
+         `custom:KEY` restricts the report to one value of such a key.",
+        dimensions.join(", ")
+    );
     let from = "First day. Without both dates, the last 30 days including today.";
     let to = "The day after the last one (exclusive); required with `from`.";
     let format = json!({ "type": "string", "enum": ["json", "csv"] });

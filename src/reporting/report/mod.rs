@@ -7,7 +7,8 @@ mod properties;
 
 pub(crate) use figures::{Figure, Figures};
 
-use crate::domain::attribution::{AttributionKey, Dimension};
+use crate::domain::attribution::{AttributionKey, Dimension, PageKey};
+use crate::domain::breakdown::Breakdown;
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::RevenueShare;
 use crate::domain::zone::Zone;
@@ -37,12 +38,12 @@ pub(crate) struct Query {
     pub(crate) from_ms: i64,
     /// End, exclusive, in unix milliseconds.
     pub(crate) to_ms: i64,
-    /// Dimensions of the breakdown, in order.
-    pub(crate) by: Vec<Dimension>,
+    /// What it is broken down by, in order.
+    pub(crate) by: Vec<Breakdown>,
     /// Time zone of days and hours.
     pub(crate) zone: Zone,
-    /// Values that dimensions of the attribution must have.
-    pub(crate) filters: Vec<(Dimension, String)>,
+    /// Values that the attribution must have.
+    pub(crate) filters: Vec<(Breakdown, String)>,
     /// Which rows.
     pub(crate) page: Page,
 }
@@ -209,7 +210,7 @@ impl<'a> ReportBuilder<'a> {
                 figures.revenue_micros.get_or_insert(0);
             }
         };
-        let keys: Vec<String> = self.query.by.iter().map(|by| value(*by, times, of)).collect();
+        let keys: Vec<String> = self.query.by.iter().map(|by| value(by, times, of)).collect();
         let after = self.query.page.after.as_ref();
         match of {
             Subject::Unit(AttributionKey { currency, .. }, _) => {
@@ -275,7 +276,8 @@ struct Times {
 
 impl Times {
     fn of(quarter: i64, query: &Query) -> Times {
-        if !query.by.iter().any(|by| matches!(by, Dimension::Day | Dimension::Hour)) {
+        let times = [Dimension::Day, Dimension::Hour].map(Breakdown::from);
+        if !query.by.iter().any(|by| times.contains(by)) {
             return Times::default();
         }
         let at = jiff::Timestamp::from_millisecond(quarter * QUARTER_MS).unwrap_or_default();
@@ -290,27 +292,32 @@ fn matches(query: &Query, of: &AttributionKey) -> bool {
         Party::Advertiser(id) => *of.advertiser == **id,
         Party::Publisher { id, .. } => *of.page.publisher == **id,
     };
-    let has = |(dimension, wanted): &(Dimension, String)| {
-        dimension.value(Some(of), &of.page).is_some_and(|value| value == *wanted)
-    };
-    own && query.filters.iter().all(has)
+    own && has_filtered(query, Some(of), &of.page)
 }
 
-/// Unfilled slots appear only in publisher reports without a filter.
+/// Whether an attribution has the values that a query asks for.
+fn has_filtered(query: &Query, unit: Option<&AttributionKey>, page: &PageKey) -> bool {
+    let has = |(by, wanted): &(Breakdown, String)| {
+        by.value(unit, page).is_some_and(|value| value == *wanted)
+    };
+    query.filters.iter().all(has)
+}
+
+/// Unfilled slots appear only in publisher reports, and in those with a filter if it is of the page.
 fn matches_unfilled(query: &Query, of: &UnfilledSlot) -> bool {
     matches!(&query.party, Party::Publisher { id, .. } if *of.page.publisher == **id)
-        && query.filters.is_empty()
+        && has_filtered(query, None, &of.page)
 }
 
-fn value(dimension: Dimension, times: &Times, of: Subject<'_>) -> String {
+fn value(by: &Breakdown, times: &Times, of: Subject<'_>) -> String {
     let attributed = || match of {
-        Subject::Unit(unit, _) => dimension.value(Some(unit), &unit.page),
-        Subject::Empty(slot) => dimension.value(None, &slot.page),
+        Subject::Unit(unit, _) => by.value(Some(unit), &unit.page),
+        Subject::Empty(slot) => by.value(None, &slot.page),
     };
-    match (dimension, of) {
-        (Dimension::Day, _) => times.day.clone(),
-        (Dimension::Hour, _) => times.hour.clone(),
-        (Dimension::Cta, Subject::Unit(_, Some(cta))) => cta.to_owned(),
+    match (by, of) {
+        (Breakdown::Dimension(Dimension::Day), _) => times.day.clone(),
+        (Breakdown::Dimension(Dimension::Hour), _) => times.hour.clone(),
+        (Breakdown::Dimension(Dimension::Cta), Subject::Unit(_, Some(cta))) => cta.to_owned(),
         _ => attributed().map_or_else(|| NONE.to_owned(), Cow::into_owned),
     }
 }

@@ -22,6 +22,7 @@ prop_compose! {
         publisher in prop::sample::select(vec!["news", "blog"]), placement in 0..2,
         topic in prop::sample::select(vec!["ai", "unknown"]), region in prop::sample::select(vec!["DE", "unknown"]),
         tier in prop::sample::select(Tier::ALL), context in 0u8..12,
+        custom in prop::sample::select(vec!["", "paywall=free", "paywall=metered;section=a", "section=a"]),
     ) -> Arc<AttributionKey> {
         let named = |what: &str, n: i32| -> Box<str> { format!("{advertiser}-{what}-{n}").into() };
         Arc::new(AttributionKey {
@@ -37,6 +38,7 @@ prop_compose! {
                 topic: topic.into(),
                 region: region.into(),
                 facts: PageFacts::unpack(context).unwrap(),
+                custom: custom.into(),
                 ..PageKey::default()
             },
             tier,
@@ -116,8 +118,15 @@ fn queries() -> impl Strategy<Value = Query> {
         }),
     ];
     let zone = prop::sample::select(vec!["UTC", "Europe/Berlin", "Asia/Kathmandu"]);
-    let filter = prop::option::weighted(0.2, Just("acme-campaign-1".to_owned()));
-    (party, zone, filter, 0i64..200, 1i64..200).prop_map(|(party, zone, campaign, from, length)| {
+    let filter = prop::option::weighted(
+        0.3,
+        prop_oneof![
+            Just((Breakdown::from(Dimension::Campaign), "acme-campaign-1".to_owned())),
+            Just(("custom:paywall".parse().unwrap(), "free".to_owned())),
+            Just(("custom:section".parse().unwrap(), "none".to_owned())),
+        ],
+    );
+    (party, zone, filter, 0i64..200, 1i64..200).prop_map(|(party, zone, filter, from, length)| {
         let from_ms = START_MS + from * QUARTER_MS;
         Query {
             party,
@@ -125,7 +134,7 @@ fn queries() -> impl Strategy<Value = Query> {
             to_ms: from_ms + length * QUARTER_MS,
             by: Vec::new(),
             zone: zone.to_owned().try_into().unwrap(),
-            filters: campaign.map(|id| (Dimension::Campaign, id)).into_iter().collect(),
+            filters: filter.into_iter().collect(),
             page: Page::ALL,
         }
     })
@@ -169,8 +178,10 @@ fn state_of(records: &[Record]) -> State {
     state
 }
 
-fn dimensions() -> impl Strategy<Value = Vec<Dimension>> {
-    prop::sample::subsequence(Dimension::ALL.to_vec(), 0..5)
+fn dimensions() -> impl Strategy<Value = Vec<Breakdown>> {
+    let custom = ["custom:paywall", "custom:section"].map(|by| by.parse().unwrap());
+    let all = Dimension::ALL.iter().copied().map(Breakdown::from).chain(custom);
+    prop::sample::subsequence(all.collect::<Vec<_>>(), 0..5)
 }
 
 proptest! {
@@ -256,7 +267,7 @@ proptest! {
             party: Party::Advertiser("acme".into()),
             from_ms: 0,
             to_ms: i64::MAX / 2,
-            by: vec![Dimension::Topic],
+            by: vec![Dimension::Topic.into()],
             zone: Zone::utc(),
             filters: Vec::new(),
             page: Page::ALL,
@@ -275,7 +286,7 @@ fn the_repeated_hour_at_the_end_of_summer_time_is_two_rows() {
         party: Party::Advertiser("acme".into()),
         from_ms: 0,
         to_ms: 0,
-        by: vec![Dimension::Hour],
+        by: vec![Dimension::Hour.into()],
         zone,
         filters: Vec::new(),
         page: Page::ALL,

@@ -1,6 +1,7 @@
 //! The figures of one party's page, from one moment of the ledger and one pass over its rows.
 
 use crate::domain::attribution::Dimension;
+use crate::domain::breakdown::Breakdown;
 use crate::http::public::reports::period::Period;
 use crate::ledger::views::Views;
 use crate::reporting::report;
@@ -30,14 +31,14 @@ impl<'a> LedgerSnapshot<'a> {
             party: party.clone(),
             from_ms: period.from_ms,
             to_ms: period.to_ms,
-            by: by.to_vec(),
+            by: by.iter().copied().map(Breakdown::from).collect(),
             zone: period.zone.clone(),
             filters: Vec::new(),
             page: Page::ALL,
         };
         let queries: Vec<Query> = by.iter().map(query).collect();
         let reports = report::reports(views, &queries);
-        let by = queries.into_iter().map(|query| query.by);
+        let by = by.iter().map(|by| by.to_vec());
         LedgerSnapshot { reports: by.zip(reports).collect(), period, directory }
     }
 

@@ -9,7 +9,7 @@ mod stream;
 mod table;
 
 use crate::config::keys::Role;
-use crate::domain::attribution::Dimension;
+use crate::domain::breakdown::Breakdown;
 use crate::events::Events;
 use crate::http::problem::ApiError;
 use crate::http::public::embed_reports::EmbedReports;
@@ -55,8 +55,8 @@ pub(crate) struct ReportReply {
     pub(crate) to: String,
     /// Time zone of the days.
     pub(crate) tz: String,
-    /// Dimensions: the keys of each row, in this order.
-    pub(crate) by: Vec<Dimension>,
+    /// Dimensions and context keys: the keys of each row, in this order.
+    pub(crate) by: Vec<Breakdown>,
     /// The rows.
     pub(crate) rows: Vec<Row>,
     /// Totals, one row per currency.
@@ -95,7 +95,7 @@ pub(crate) async fn report(
     sources: Data<ReportSources>,
     http: HttpRequest,
     path: Path<(String, String)>,
-    query: actix_web::web::Query<ReportQuery>,
+    query: ReportQuery,
 ) -> Result<HttpResponse, ApiError> {
     let (kind, id) = path.into_inner();
     let role = match kind.as_str() {

@@ -1,17 +1,24 @@
 //! A report as it was requested: its parameters, parsed, and the link to its next page.
 
 use crate::domain::attribution::Dimension;
+use crate::domain::breakdown::{Breakdown, CUSTOM_PREFIX};
+use crate::domain::name_key;
 use crate::domain::party::{Advertiser, Publisher, RevenueShare};
+use crate::domain::reported_keys::ReportedKeys;
 use crate::domain::zone::Zone;
-use crate::http::AppState;
 use crate::http::problem::ApiError;
 use crate::http::public::reports::period::Period;
+use crate::http::{AppState, extract};
 use crate::reporting::report::{Page, Party, Query, RowPlace};
 use crate::world::Worlds;
 use crate::world::directory::Directory;
+use actix_web::dev::Payload;
+use actix_web::web::Query as QueryString;
+use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use std::future::{Ready, ready};
 use url::form_urlencoded;
 
 /// Rows of a page.
@@ -37,6 +44,18 @@ pub(crate) struct ReportQuery {
     #[serde(default)]
     pub(super) link: String,
     pub(super) format: Option<String>,
+    /// Parameters `custom:KEY`, with their values.
+    #[serde(skip)]
+    custom: Vec<(String, String)>,
+}
+
+impl FromRequest for ReportQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<ReportQuery, ApiError>>;
+
+    fn from_request(http: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(ReportQuery::read(http.query_string()))
+    }
 }
 
 /// A report to make.
@@ -50,17 +69,40 @@ pub(super) struct ReportRequest {
 }
 
 impl ReportQuery {
-    /// The filters: one for each of [`Dimension::FILTERS`].
-    fn filters(&self) -> Vec<(Dimension, String)> {
+    fn read(query: &str) -> Result<ReportQuery, ApiError> {
+        let (custom, others): (Vec<_>, Vec<_>) = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .partition(|(name, _)| name.starts_with(CUSTOM_PREFIX));
+        let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+        let read = QueryString::<ReportQuery>::from_query(&others);
+        let query = read.map_err(|error| extract::query(&error))?.into_inner();
+        Ok(ReportQuery { custom, ..query })
+    }
+
+    /// The filters: one for each of [`Dimension::FILTERS`], and one for each context key.
+    fn filters(&self, keys: &ReportedKeys) -> Result<Vec<(Breakdown, String)>, ApiError> {
         let given = [&self.campaign, &self.flight, &self.creative];
-        let filters = Dimension::FILTERS.into_iter().zip(given);
-        filters.filter_map(|(of, wanted)| Some((of, wanted.clone()?))).collect()
+        let given = Dimension::FILTERS.into_iter().zip(given);
+        let given = given.filter_map(|(of, wanted)| Some((of.into(), wanted.clone()?)));
+        let mut filters: Vec<(Breakdown, String)> = given.collect();
+        for (name, value) in &self.custom {
+            let of = breakdown(name, name, keys)?;
+            if filters.iter().any(|(other, _)| *other == of) {
+                return Err(ApiError::invalid_field(name, format!("duplicate field `{name}`")));
+            }
+            let value = name_key::key(value).ok_or_else(|| {
+                ApiError::invalid_field(name, "must be a value of the key, or `none`")
+            })?;
+            filters.push((of, value));
+        }
+        Ok(filters)
     }
 
     /// The report of a party; `kind` is its name in the path.
     ///
     /// # Errors
-    /// 404 for an unknown party, 422 for an invalid parameter.
+    /// 404 for an unknown party, 400 for a context key that is not reported, 422 for another invalid
+    /// parameter.
     pub(super) fn parse(
         &self,
         app: &AppState,
@@ -79,13 +121,13 @@ impl ReportQuery {
         };
         let now = app.clock.now();
         let period = Period::parse(self.from.as_deref(), self.to.as_deref(), zone, now)?;
-        let mut by: Vec<Dimension> = Vec::new();
+        let keys = directory.live().snapshot().context_keys.reported();
+        let mut by: Vec<Breakdown> = Vec::new();
         let names = self.by.as_deref().unwrap_or("day").split(',');
         for name in names.filter(|name| !name.is_empty()) {
-            let dimension =
-                name.trim().parse().map_err(|why: String| ApiError::invalid_field("by", why))?;
-            if !by.contains(&dimension) {
-                by.push(dimension);
+            let of = breakdown("by", name.trim(), keys)?;
+            if !by.contains(&of) {
+                by.push(of);
             }
         }
         let limit = match &self.limit {
@@ -102,7 +144,7 @@ impl ReportQuery {
             to_ms: period.to_ms,
             by,
             zone: period.zone.clone(),
-            filters: self.filters(),
+            filters: self.filters(keys)?,
             page: Page { after: None, limit },
         };
         if let Some(cursor) = &self.cursor {
@@ -115,7 +157,7 @@ impl ReportQuery {
 
     /// The URL of this report, with what the defaults were.
     fn url(&self, base: &str, kind: &str, id: &str, period: &Period, query: &Query) -> String {
-        let by: Vec<&str> = query.by.iter().map(|by| by.as_str()).collect();
+        let by: Vec<String> = query.by.iter().map(ToString::to_string).collect();
         let mut parameters = form_urlencoded::Serializer::new(String::new());
         parameters
             .append_pair("from", &period.from.to_string())
@@ -123,7 +165,7 @@ impl ReportQuery {
             .append_pair("by", &by.join(","))
             .append_pair("tz", period.zone.name())
             .append_pair("limit", &query.page.limit.to_string())
-            .extend_pairs(query.filters.iter().map(|(by, wanted)| (by.as_str(), wanted)))
+            .extend_pairs(query.filters.iter().map(|(by, wanted)| (by.to_string(), wanted)))
             .extend_pairs(self.format.iter().map(|format| ("format", format)));
         if !self.link.is_empty() {
             parameters.append_pair("link", &self.link);
@@ -136,6 +178,24 @@ impl ReportRequest {
     /// The URL of the next page.
     pub(super) fn next(&self, last: &RowPlace) -> String {
         format!("{}&cursor={}", self.url, cursor(last, &self.query))
+    }
+}
+
+/// What a name in the parameter `field` stands for.
+fn breakdown(field: &str, name: &str, keys: &ReportedKeys) -> Result<Breakdown, ApiError> {
+    let of = name.parse().map_err(|why: String| ApiError::invalid_field(field, why))?;
+    match &of {
+        Breakdown::Custom(key) if !keys.ids().any(|one| one == key) => {
+            let reported: Vec<String> =
+                keys.ids().map(|one| format!("`{CUSTOM_PREFIX}{one}`")).collect();
+            let reported = if reported.is_empty() { "none".into() } else { reported.join(", ") };
+            let detail = format!(
+                "`{name}` is not reported: the operator must set `reported = true` on the context key \
+                 `{key}`, which must have a list of `values`; reported are: {reported}"
+            );
+            Err(ApiError::unknown_parameter(field, detail))
+        }
+        _ => Ok(of),
     }
 }
 

@@ -109,7 +109,7 @@ mod tests {
             party: Party::Publisher { id: "news".into(), shares: Vec::new() },
             from_ms: 0,
             to_ms: 900_000,
-            by: vec![Dimension::Topic],
+            by: vec![Dimension::Topic.into()],
             zone: Zone::utc(),
             filters: Vec::new(),
             page: Page { after: None, limit: MAX_LIMIT },

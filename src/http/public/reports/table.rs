@@ -1,12 +1,12 @@
 //! Reports as CSV.
 
-use crate::domain::attribution::Dimension;
+use crate::domain::breakdown::Breakdown;
 use crate::domain::event::InvalidReason;
 use crate::reporting::Completeness;
 use crate::reporting::report::Report;
 
 /// The names of the columns.
-fn head(by: &[Dimension], has_revenue: bool) -> Vec<String> {
+fn head(by: &[Breakdown], has_revenue: bool) -> Vec<String> {
     let kinds = ["impressions", "viewable", "clicks", "copies"];
     let mut head: Vec<String> = by.iter().map(ToString::to_string).collect();
     head.extend(["requests", "filled"].map(str::to_owned));
@@ -23,7 +23,7 @@ fn head(by: &[Dimension], has_revenue: bool) -> Vec<String> {
 /// say in every row what JSON says once, so that any program that reads tables can use them.
 pub(super) fn csv(
     report: &Report,
-    by: &[Dimension],
+    by: &[Breakdown],
     is_first: bool,
     completeness: &Completeness,
 ) -> Result<Vec<u8>, csv::Error> {
