@@ -8,7 +8,7 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::page::{Commercial, Page, Slot};
 use crate::selection::query::Query;
-use crate::selection::snapshot::{Snapshot, Ticket, World};
+use crate::selection::snapshot::{Snapshot, WHOLE_SHARE, World};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
 /// reservation, flights and creatives that the caller rejected, and flights whose events the caller
@@ -228,7 +228,7 @@ impl<'a> SlotContext<'a> {
     pub(crate) fn on_pace(&self, place: usize, flight: &FlightRow) -> bool {
         match self.world.throttle(place) {
             None => true,
-            Some(Ticket::ALL) => true,
+            Some(WHOLE_SHARE) => true,
             Some(share) => self.dice.roll(flight.stable_id, Purpose::Pace) >> 32 < u64::from(share),
         }
     }

@@ -79,6 +79,10 @@ impl Ticket {
     }
 }
 
+/// No throttle; and one that lets its flight into every draw.
+const UNTHROTTLED: u32 = u32::MAX;
+pub(crate) const WHOLE_SHARE: u32 = u32::MAX - 1;
+
 /// A snapshot and its current state.
 pub struct World {
     /// The compiled inventory.
@@ -86,6 +90,10 @@ pub struct World {
     pub(crate) state: State,
     /// Flights that are not paused and have budget left. Derived from `state`.
     pub(crate) available: Vec<Block>,
+    /// The throttle of each flight, and one more than the place of its ticket in `state`; empty where there
+    /// are none. Derived from `state`.
+    throttles: Vec<u32>,
+    tickets: Vec<u32>,
     /// Flights that need a per-flight check: they have dates, a throttle or a ticket. Derived from `state`.
     pub(crate) to_check: Vec<Block>,
 }
@@ -118,18 +126,26 @@ impl World {
         for place in paced.chain(state.tickets.iter().map(|one| one.place)).filter(within) {
             bitmap::set(&mut to_check, place);
         }
-        World { snapshot, state, available, to_check }
+        let places = |listed: usize| if listed == 0 { 0 } else { snapshot.flights.len() };
+        let mut throttles = vec![UNTHROTTLED; places(state.paced.len())];
+        for (place, share) in state.paced.iter().filter(|(place, _)| within(place)) {
+            throttles[*place as usize] = (*share).min(WHOLE_SHARE);
+        }
+        let mut tickets = vec![0; places(state.tickets.len())];
+        for (number, ticket) in (1..).zip(&state.tickets).filter(|(_, one)| within(&one.place)) {
+            tickets[ticket.place as usize] = number;
+        }
+        World { snapshot, state, available, throttles, tickets, to_check }
     }
 
     /// The share of traffic a flight participates in, in units of 2^-32; `None` if not throttled.
     pub(crate) fn throttle(&self, place: usize) -> Option<u32> {
-        let paced = &self.state.paced;
-        paced.binary_search_by_key(&place, |(at, _)| *at as usize).ok().map(|at| paced[at].1)
+        self.throttles.get(place).copied().filter(|share| *share != UNTHROTTLED)
     }
 
     /// A flight's part in the lottery of its tier, if it has one.
     pub(crate) fn ticket(&self, place: usize) -> Option<Ticket> {
-        let tickets = &self.state.tickets;
-        tickets.binary_search_by_key(&place, |one| one.place as usize).ok().map(|at| tickets[at])
+        let number = self.tickets.get(place).copied().unwrap_or(0);
+        self.state.tickets.get((number as usize).checked_sub(1)?).copied()
     }
 }

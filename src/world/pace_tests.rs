@@ -47,7 +47,7 @@ fn day(live: &Live, place: usize, budget: &Budget, price: Micros) -> Vec<i64> {
         shares.paced.sort_unstable();
         let share = share(&shares, place);
         for _ in 0..10 {
-            slots.enter();
+            slots.enter(1);
             owed += share;
             if owed >= 1.0 {
                 owed -= 1.0;

@@ -10,9 +10,9 @@ pub(crate) struct SlotCounts {
 }
 
 impl SlotCounts {
-    /// Counts a slot that might have been won.
-    pub(crate) fn enter(&self) {
-        self.entered.fetch_add(1, Ordering::Relaxed);
+    /// Counts slots that might have been won.
+    pub(crate) fn enter(&self, slots: u64) {
+        self.entered.fetch_add(slots, Ordering::Relaxed);
     }
 
     /// Counts a slot that was won.
