@@ -86,7 +86,7 @@ test("two units of a post are requested by one script in one call", async () => 
 
   assert.deepEqual((await visit(story.url, 2)).map(({ type }) => type), ["fill", "fill"]);
   assert.equal(calls.length, 1);
-  assert.deepEqual(calls[0].placements.map(({ name, styles }) => [name, styles]), [["article-end", []], ["sidebar", ["card", "line"]]]);
+  assert.deepEqual(calls[0].placements.map(({ name, styles = [] }) => [name, styles]), [["article-end", []], ["sidebar", ["card", "line"]]]);
 });
 
 test("typographic quotes in a shortcode are accepted", async () => {
@@ -136,7 +136,7 @@ test("custom fields of a post set its topics or disable ads, and are never inter
 
   assert.equal((await visit(evil.url))[0].type, "fill");
   assert.deepEqual(calls[0].page.topics, [EVIL, "ai-infrastructure"]);
-  assert.deepEqual(calls[0].page.entities, [{ name: EVIL, role: "subject" }]);
+  assert.deepEqual(calls[0].page.subject, [EVIL]);
   assert.equal((await visit(free.url))[0].reason, "commercial_off");
   assert.equal(await page.getByText("Our letter.").isVisible(), true);
 });
@@ -174,5 +174,5 @@ test("in a theme's functions.php the snippet serves lists and templates by the p
   assert.deepEqual((await visit(list("free"), 2)).map(({ reason }) => reason), ["commercial_off", "commercial_off"]);
   assert.deepEqual((await visit(listed.url, 2)).map(({ type }) => type), ["fill", "fill"]);
   await visit(`${press.base}/?s=nothing-is-like-this`);
-  assert.deepEqual(calls[0].page.topics, []);
+  assert.deepEqual(calls[0].page.topics ?? [], []);
 });
