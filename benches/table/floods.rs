@@ -31,8 +31,8 @@ const CONNECTIONS: usize = 8;
 /// Share of the capacity that the measured decisions take.
 const SHARE: f64 = 0.2;
 /// Pairs of turns: one without the flood, one with it.
-const PAIRS: usize = 9;
-const TURN: Duration = Duration::from_secs(1);
+const PAIRS: usize = 6;
+const TURN: Duration = Duration::from_secs(4);
 /// Nice values: of the clients of a flood, which should cost the server as little as those on another
 /// computer do, and of the clients that measure.
 const FLOOD_NICE: i32 = 15;
