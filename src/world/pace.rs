@@ -27,7 +27,7 @@ const fn assumed(kind: EventKind) -> f64 {
     }
 }
 
-/// Pace of each evenly paced flight: delivered divided by due; 1 is on pace.
+/// Pace of each paced flight: delivered divided by due; 1 is on pace.
 pub(crate) fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
     let snapshot = live.snapshot();
     let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
