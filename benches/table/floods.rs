@@ -30,9 +30,10 @@ const CLIENTS: usize = 60;
 const CONNECTIONS: usize = 8;
 /// Share of the capacity that the measured decisions take.
 const SHARE: f64 = 0.2;
-/// Pairs of turns: one without the flood, one with it.
-const PAIRS: usize = 6;
-const TURN: Duration = Duration::from_secs(4);
+/// Rounds of three turns: without the flood, with it, and without it. The two without it show what a ratio is
+/// worth on this machine at this time.
+const ROUNDS: usize = 20;
+const TURN: Duration = Duration::from_secs(2);
 /// Nice values: of the clients of a flood, which should cost the server as little as those on another
 /// computer do, and of the clients that measure.
 const FLOOD_NICE: i32 = 15;
@@ -89,11 +90,9 @@ pub fn rows(progress: &ProgressBar) -> Vec<Row> {
     ];
     let rate = capacity * SHARE;
     let mut rows = Vec::new();
-    progress.set_message("floods: none");
-    rows.push(noise(server.adjacent, &requests, rate));
     for (name, flood) in &floods {
         progress.set_message(format!("floods: {name}"));
-        rows.extend(pairs(server.adjacent, &requests, rate, (name, flood.as_ref())));
+        rows.extend(rounds(server.adjacent, &requests, rate, (name, flood.as_ref())));
     }
     rows.push(Row::new(
         "... with",
@@ -180,26 +179,17 @@ fn set_nice(nice: i32) {
     let _ = rustix::process::setpriority_process(None, nice);
 }
 
-/// The same ratio of turns that are both without a flood: what a ratio is worth here.
-fn noise(address: SocketAddr, requests: &[Vec<u8>], rate: f64) -> Row {
-    let p99 = || turn(address, requests, rate).value_at_quantile(0.99) as f64 / 1e3;
-    let (first, second): (Vec<f64>, Vec<f64>) = (0..PAIRS).map(|_| (p99(), p99())).unzip();
-    let [first, second] = [first, second].map(median);
-    let text = format!("{:.2} x ({second:.0} us / {first:.0} us)", second / first);
-    Row::new("no flood in either turn: p99 of decisions, second / first", text, "")
-}
-
 /// Turns without and with a flood, one after the other.
-fn pairs(
+fn rounds(
     address: SocketAddr,
     requests: &[Vec<u8>],
     rate: f64,
     (name, flood): (&str, &MakeRequest),
 ) -> Vec<Row> {
-    let (mut p50, mut p99): ([Vec<f64>; 2], [Vec<f64>; 2]) = Default::default();
+    let (mut p50, mut p99): ([Vec<f64>; 3], [Vec<f64>; 3]) = Default::default();
     let mut answers = BTreeMap::<u16, u64>::new();
-    for _ in 0..PAIRS {
-        let alone = turn(address, requests, rate);
+    for _ in 0..ROUNDS {
+        let before = turn(address, requests, rate);
         let stop = AtomicBool::new(false);
         let (next, begun) = (AtomicU64::new(1), Barrier::new(CLIENTS + 1));
         let (flooded, statuses) = std::thread::scope(|scope| {
@@ -236,7 +226,8 @@ fn pairs(
         for status in statuses {
             *answers.entry(status).or_default() += 1;
         }
-        for (at, times) in [alone, flooded].iter().enumerate() {
+        let after = turn(address, requests, rate);
+        for (at, times) in [before, flooded, after].iter().enumerate() {
             p50[at].push(times.value_at_quantile(0.5) as f64 / 1e3);
             p99[at].push(times.value_at_quantile(0.99) as f64 / 1e3);
         }
@@ -245,13 +236,18 @@ fn pairs(
     for (status, count) in &answers {
         let _ = write!(text, " {status}: {count}");
     }
-    let [p50_alone, p50_flooded] = p50.map(median);
-    let [alone, flooded] = p99.map(median);
-    let (p50_ratio, p99_ratio) = (p50_flooded / p50_alone, flooded / alone);
+    let ([p50_before, p50_flooded, _], [before, flooded, after]) =
+        (p50.map(median), p99.map(median));
+    let alone = f64::midpoint(before, after);
     vec![
         Row::new(
             format!("{CLIENTS} clients, {name}: p99 of decisions, with / without"),
-            format!("{p99_ratio:.2} x ({flooded:.0} us / {alone:.0} us); p50 {p50_ratio:.2} x"),
+            format!(
+                "{:.2} x ({flooded:.0} us / {alone:.0} us); p50 {:.2} x; without / without {:.2} x",
+                flooded / alone,
+                p50_flooded / p50_before,
+                after / before
+            ),
             "<= 1.2 x",
         ),
         Row::new("... answers by status", text.trim().to_owned(), ""),

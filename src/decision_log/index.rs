@@ -1,26 +1,29 @@
 //! The index of a segment: where its chunks begin, and of which times their decisions are.
 //!
-//! A chunk begins with a world and is read without what is before it, so that looking for a decision
-//! reads a chunk and not a segment. The index of a finished segment is in a file beside it; it is built
-//! again from the segment when it is missing, damaged, or of another length of the segment. All
-//! integers are little-endian:
+//! Looking for a decision reads a chunk and not a segment. What follows a world is read without what is
+//! before it: a decision that was found is read from the last chunk on that begins with one. The index of
+//! a finished segment is in a file beside it; it is built again from the segment when it is missing,
+//! damaged, or of another length of the segment. All integers are little-endian:
 //!
 //! ```text
-//! file    magic "ADJIDX01" | length of the segment u64 | chunks | CRC-32 of all before u32
-//! chunk   offset u64 | first time i64 | last time i64
+//! file    magic "ADJIDX02" | length of the segment u64 | chunks | CRC-32 of all before u32
+//! chunk   offset u64, its highest bit set if it begins with a world | first time i64 | last time i64
 //! ```
 
 use crate::decision_log::decision_id::time_of;
 use std::ops::Range;
 
-const MAGIC: &[u8; 8] = b"ADJIDX01";
+const MAGIC: &[u8; 8] = b"ADJIDX02";
 const CHUNK: usize = 24;
+const WORLD: u64 = 1 << 63;
 
 /// A part of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chunk {
     /// Where it begins, in bytes.
     offset: u64,
+    /// Whether it begins with a world.
+    has_world: bool,
     /// Times of its decisions, from their ids, in unix milliseconds. Without any, the first is later.
     first_ms: i64,
     last_ms: i64,
@@ -35,9 +38,9 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Starts a chunk at `offset`.
-    pub(super) fn begin(&mut self, offset: u64) {
-        self.chunks.push(Chunk { offset, first_ms: i64::MAX, last_ms: i64::MIN });
+    /// Starts a chunk at `offset`, with a world or a decision.
+    pub(super) fn begin(&mut self, offset: u64, has_world: bool) {
+        self.chunks.push(Chunk { offset, has_world, first_ms: i64::MAX, last_ms: i64::MIN });
     }
 
     /// Adds a decision to the last chunk.
@@ -84,16 +87,37 @@ impl Index {
         self.chunks[number].offset..end
     }
 
-    /// Number of the last chunk.
-    pub(super) fn last(&self) -> Option<usize> {
-        self.chunks.len().checked_sub(1)
+    /// The bytes of a chunk and of those before it, from the last world at a beginning.
+    pub(super) fn since_world(&self, number: usize) -> Range<u64> {
+        self.chunks[self.world(number)].offset..self.range(number).end
+    }
+
+    /// The same of the chunks before these.
+    pub(super) fn before(&self, number: usize) -> Option<Range<u64>> {
+        Some(self.since_world(self.world(number).checked_sub(1)?))
+    }
+
+    /// The same of the last chunk.
+    pub(super) fn last(&self) -> Option<Range<u64>> {
+        Some(self.since_world(self.chunks.len().checked_sub(1)?))
+    }
+
+    /// Where the last chunk with a world begins.
+    pub(super) fn last_world(&self) -> Option<u64> {
+        Some(self.chunks[self.world(self.chunks.len().checked_sub(1)?)].offset)
+    }
+
+    /// Number of the last chunk with a world, of those up to `number`.
+    fn world(&self, number: usize) -> usize {
+        self.chunks[..=number].iter().rposition(|chunk| chunk.has_world).unwrap_or(0)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(20 + self.chunks.len() * CHUNK);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.length.to_le_bytes());
-        for Chunk { offset, first_ms, last_ms } in &self.chunks {
+        for Chunk { offset, has_world, first_ms, last_ms } in &self.chunks {
+            let offset = offset | if *has_world { WORLD } else { 0 };
             bytes.extend_from_slice(&offset.to_le_bytes());
             bytes.extend_from_slice(&first_ms.to_le_bytes());
             bytes.extend_from_slice(&last_ms.to_le_bytes());
@@ -112,8 +136,10 @@ impl Index {
         }
         let chunk = |bytes: &[u8]| -> Option<Chunk> {
             let word = |at: usize| bytes[at..].first_chunk().copied();
+            let offset = u64::from_le_bytes(word(0)?);
             Some(Chunk {
-                offset: u64::from_le_bytes(word(0)?),
+                offset: offset & !WORLD,
+                has_world: offset & WORLD != 0,
                 first_ms: i64::from_le_bytes(word(8)?),
                 last_ms: i64::from_le_bytes(word(16)?),
             })
@@ -127,13 +153,14 @@ impl Index {
 mod tests {
     use super::*;
 
-    /// Two chunks: decisions of 5 and 7 ms, and none.
+    /// Three chunks: with a world and decisions of 5 and 7 ms, without both, and with a world.
     fn index() -> Index {
         let mut index = Index::default();
-        index.begin(20);
+        index.begin(20, true);
         index.add(7 << 80);
         index.add(5 << 80);
-        index.begin(300);
+        index.begin(200, false);
+        index.begin(300, true);
         index.end(400);
         index
     }
@@ -141,13 +168,16 @@ mod tests {
     #[test]
     fn the_format_of_an_index_is_frozen() {
         let bytes = index().encode();
-        assert_eq!(bytes.len(), 8 + 8 + 2 * 24 + 4);
-        assert_eq!(&bytes[..8], b"ADJIDX01");
-        let words: Vec<i64> = bytes[8..64]
+        assert_eq!(bytes.len(), 8 + 8 + 3 * 24 + 4);
+        assert_eq!(&bytes[..8], b"ADJIDX02");
+        let words: Vec<i64> = bytes[8..88]
             .chunks_exact(8)
             .map(|word| i64::from_le_bytes(*word.first_chunk().unwrap()))
             .collect();
-        assert_eq!(words, [400, 20, 5, 7, 300, i64::MAX, i64::MIN]);
+        let world = i64::MIN;
+        assert_eq!(words[..4], [400, 20 | world, 5, 7]);
+        assert_eq!(words[4..7], [200, i64::MAX, i64::MIN]);
+        assert_eq!(words[7..], [300 | world, i64::MAX, i64::MIN]);
         assert_eq!(Index::decode(&bytes, 400), Some(index()));
     }
 
@@ -168,8 +198,17 @@ mod tests {
         let mut index = index();
         let at = |index: &Index, at_ms| index.at(at_ms).collect::<Vec<_>>();
         assert_eq!([4, 5, 6, 7, 8].map(|ms| at(&index, ms).len()), [0, 1, 1, 1, 0]);
-        assert_eq!((index.range(0), index.range(1)), (20..300, 300..400));
+        assert_eq!((index.range(0), index.range(2)), (20..200, 300..400));
         index.add_unreadable();
-        assert_eq!((at(&index, 6), at(&index, 8)), (vec![0, 1], vec![1]));
+        assert_eq!((at(&index, 6), at(&index, 8)), (vec![0, 2], vec![2]));
+    }
+
+    #[test]
+    fn a_chunk_is_read_from_the_last_world_before_it() {
+        let index = index();
+        assert_eq!([0, 1, 2].map(|number| index.since_world(number)), [20..200, 20..300, 300..400]);
+        assert_eq!([0, 1, 2].map(|number| index.before(number)), [None, None, Some(20..300)]);
+        assert_eq!((index.last(), index.last_world()), (Some(300..400), Some(300)));
+        assert_eq!((Index::default().last(), Index::default().last_world()), (None, None));
     }
 }

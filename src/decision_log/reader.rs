@@ -92,7 +92,7 @@ impl Reader {
     }
 
     /// Looks for a decision, or a request. Reads only segments of process starts that may have made it,
-    /// and of them a chunk or two.
+    /// and of them a chunk or two, and of one that was found what follows the last world before it.
     pub(crate) fn find(
         &self,
         decision: u128,
@@ -146,7 +146,7 @@ impl Reader {
                 unreadable.append(&mut damages);
                 continue;
             }
-            let mut scan = Scan::of(&mut file, index.range(number), Some(request))?;
+            let mut scan = Scan::of(&mut file, index.since_world(number), Some(request))?;
             damaged = damaged.or_else(|| scan.unreadable.first().cloned());
             unreadable.append(&mut scan.unreadable);
             let (offset, line) = match scan.found.take() {
@@ -159,11 +159,10 @@ impl Reader {
             };
             let world = match scan.worlds.remove(&line.state) {
                 Some(world) => Some(world),
-                None if number > 0 => {
-                    let before = Scan::of(&mut file, index.range(number - 1), None)?;
-                    { before }.worlds.remove(&line.state)
-                }
-                None => self.world_before(before, name, open, line.state)?,
+                None => match index.before(number) {
+                    Some(range) => Scan::of(&mut file, range, None)?.worlds.remove(&line.state),
+                    None => self.world_before(before, name, open, line.state)?,
+                },
             };
             return Ok(Search::Ended(match world {
                 Some(world) => Lookup::Found(Box::new(LoggedDecision { line, world })),
@@ -192,7 +191,7 @@ impl Reader {
         };
         let index = self.index(&mut file, open)?;
         let Some(last) = index.last() else { return Ok(None) };
-        let scan = Scan::of(&mut file, index.range(last), None)?;
+        let scan = Scan::of(&mut file, last, None)?;
         Ok({ scan }.worlds.remove(&number))
     }
 

@@ -1,6 +1,7 @@
-//! A segment that is read: its lines in order, with a few hundred kilobytes of it in memory.
+//! A segment that is read: its lines in order, with some kilobytes of it in memory.
 
 use crate::decision_log::index::Index;
+use crate::decision_log::segments::CHUNK_BYTES;
 use crate::decision_log::stored;
 use crate::decision_log::stored::{Header, Kind};
 use crate::journal::frame;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::{fmt, io};
 
 /// Bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 64 * 1024;
 /// Longest header of any version, in bytes.
 const MAX_HEADER: usize = 64;
 
@@ -182,13 +183,16 @@ impl SegmentFile {
     pub(super) fn build_index(&mut self) -> io::Result<Index> {
         let mut index = Index::default();
         let range = self.header.length as u64..self.length;
-        index.begin(range.start);
         self.lines(range, |at, line| {
-            match line.map(stored::kind_of) {
-                Ok(Some(Kind::Decision(id))) => index.add(id),
-                Ok(Some(Kind::World)) if index.last_offset() != Some(at) => index.begin(at),
-                Ok(Some(Kind::World | Kind::Change)) => {}
-                Ok(None) | Err(_) => index.add_unreadable(),
+            let kind = line.ok().and_then(stored::kind_of);
+            let has_world = kind == Some(Kind::World);
+            if has_world || index.last_offset().is_none_or(|last| at - last >= CHUNK_BYTES) {
+                index.begin(at, has_world);
+            }
+            match kind {
+                Some(Kind::Decision(id)) => index.add(id),
+                Some(Kind::World | Kind::Change) => {}
+                None => index.add_unreadable(),
             }
             ControlFlow::Continue(())
         })?;

@@ -13,9 +13,11 @@ use std::time::Duration;
 use std::{fs, io};
 
 /// Size at which the next chunk is started, in bytes: what looking for a decision reads.
-const CHUNK_BYTES: u64 = 256 * 1024;
-/// A chunk is at least this many times longer than the world that it begins with.
-const CHUNK_WORLDS: u64 = 16;
+pub(super) const CHUNK_BYTES: u64 = 64 * 1024;
+/// Least bytes from one world at the beginning of a chunk to the next: what reading a decision reads.
+const WORLD_BYTES: u64 = 256 * 1024;
+/// What follows such a world is at least this many times longer than it.
+const WORLD_SHARE: u64 = 16;
 
 #[derive(Clone, Debug)]
 pub(crate) struct DecisionLogOptions {
@@ -132,12 +134,14 @@ impl Segments {
         }
         let (name, mut index) = self.current.clone().expect("begun above");
         let start = index.length();
-        let least = CHUNK_BYTES.max(self.world_bytes * CHUNK_WORLDS);
-        if index.last_offset().is_none_or(|offset| start - offset >= least) {
-            index.begin(start + bytes.len() as u64);
+        let least = WORLD_BYTES.max(self.world_bytes * WORLD_SHARE);
+        if index.last_world().is_none_or(|offset| start - offset >= least) {
+            index.begin(start + bytes.len() as u64, true);
             let world = stored::encode_world(before, Vec::new());
             self.world_bytes = world.len() as u64;
             self.frame(&mut bytes, &world);
+        } else if index.last_offset().is_none_or(|offset| start - offset >= CHUNK_BYTES) {
+            index.begin(start, false);
         }
         let mut rest = batch;
         while let Some((length, after)) = rest.split_first_chunk::<4>() {
