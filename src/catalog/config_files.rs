@@ -1,10 +1,11 @@
 //! The files of a configuration (settings, weights, labels, inventory), wherever they are stored.
 
+use crate::catalog::check::Finding;
 use crate::catalog::files::{ImageSources, Loaded};
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::schema::Kind;
-use crate::catalog::{files, tables};
+use crate::catalog::{check, files, tables};
 use crate::config::{Problem, Settings, load};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
@@ -40,6 +41,13 @@ pub(crate) struct CheckedConfig {
     pub(crate) inventory: Option<Inventory>,
     /// The images that the inventory's files refer to by path.
     pub(crate) images: Vec<ImageFile>,
+}
+
+impl CheckedConfig {
+    /// What is allowed, and may not be meant.
+    pub(crate) fn warnings(&self) -> Vec<Finding> {
+        self.inventory.as_ref().map(check::warnings).unwrap_or_default()
+    }
 }
 
 impl ConfigFiles {

@@ -3,9 +3,10 @@
 //! topics and entities of the example inventory, so that the example requests work on it.
 
 use crate::catalog::files;
-use crate::domain::campaign::{Budget, Campaign, Flight, Pacing, ServingStatus};
+use crate::domain::campaign::{Budget, Campaign, EndRule, Flight, Pacing, ServingStatus};
 use crate::domain::entity::{EntityDoc, EntityKind};
 use crate::domain::event::{Pricing, Tier};
+use crate::domain::hours::Hours;
 use crate::domain::inventory::Inventory;
 use crate::domain::money::Micros;
 use crate::domain::party::Advertiser;
@@ -168,7 +169,10 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         goal_impressions: None,
         goal_viewables: None,
         goal_clicks: None,
+        share_percent: None,
         pacing: Pacing::Asap,
+        end: EndRule::Hard,
+        hours: Hours::default(),
         targeting: targeting(inventory, generator),
         accepts_sensitive: generator.chance(10),
         status: if generator.chance(1) { ServingStatus::Paused } else { ServingStatus::Active },

@@ -37,6 +37,7 @@ impl Apply {
         let read = arguments::layout(&self.paths)?.read_with(Some(&stored));
         let new = served.with_manual_pauses(read.map_err(ConfigError::from)?);
         let difference = served.difference(&new);
+        output.warnings(&new.warnings());
         output.line(difference.to_string().trim_end())?;
         // The served inventory may still lack an image that is in these files.
         if served.matches(&new) && catalog::are_images_stored(&stored, &new.images) {

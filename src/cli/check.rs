@@ -35,6 +35,7 @@ impl Check {
                 .iter()
                 .try_for_each(|file| CountryDatabase::open(Path::new(file)).map(drop))?;
         }
+        output.warnings(&checked.warnings());
         Ok(output.result(summary(&checked), &json_summary(&checked))?)
     }
 }
@@ -85,6 +86,7 @@ fn json_summary(checked: &CheckedConfig) -> serde_json::Value {
         "weights": checked.weights.as_ref().map(content_hash_of),
         "labels": checked.labels.as_ref().map(content_hash_of),
         "inventory": inventory,
+        "warnings": checked.warnings(),
     })
 }
 

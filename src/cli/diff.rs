@@ -18,6 +18,7 @@ pub(super) struct Diff {
 impl Diff {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let new = arguments::layout(&self.paths)?.read().map_err(ConfigError::from)?;
+        output.warnings(&new.warnings());
         let served = catalog::served(&self.data)?;
         let difference = served.difference(&served.with_manual_pauses(new));
         Ok(output.result(difference.to_string().trim_end(), &difference)?)

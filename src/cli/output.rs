@@ -1,6 +1,7 @@
 //! Command output: text or JSON on standard output, errors and exit codes.
 
 use crate::catalog::CatalogError;
+use crate::catalog::check::Finding;
 use crate::config::{ConfigError, Problem};
 use crate::domain::hidden;
 use serde::Serialize;
@@ -39,6 +40,13 @@ impl Output {
             return Ok(());
         }
         writeln!(io::stdout(), "{}", hidden::escape_lines(&text.to_string()))
+    }
+
+    /// Prints warnings to standard error; nothing in JSON mode.
+    pub(super) fn warnings(self, warnings: &[Finding]) {
+        for warning in warnings.iter().filter(|_| !self.json) {
+            note(format_args!("warning: {warning}"));
+        }
     }
 
     /// Prints an object in JSON mode; otherwise nothing.

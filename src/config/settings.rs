@@ -243,8 +243,9 @@ pub struct EventWindows {
     /// How long a click waits for its impression, in seconds.
     #[garde(range(min = 1, max = 3_600))]
     pub orphan_grace_seconds: u32,
-    /// How long a decision reserves its price, in seconds, or less where most units are never seen.
-    /// Afterwards it reserves the learnt chance that its event still comes.
+    /// How long a decision reserves what a click would cost, in seconds. What an impression costs is
+    /// reserved until its window ends, by the learnt chance that it still comes; above 50,000 open
+    /// decisions of a campaign, for this long.
     #[garde(range(min = 1, max = 3_600))]
     pub(crate) reservation_seconds: u32,
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::goal::Goals;
+use crate::domain::hours::Hours;
 use crate::domain::id::{AdvertiserId, CampaignId, CategoryId, FlightId};
 use crate::domain::language::Language;
 use crate::domain::local_time;
@@ -119,9 +120,21 @@ pub struct Flight {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(range(min = 1, max = 1_000_000_000)))]
     pub(crate) goal_clicks: Option<u64>,
+    /// The share of the slots that it may have, in per cent, that it is to win. For tier `sponsorship`, without
+    /// a goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(range(min = 0.1, max = 100.0)))]
+    pub(crate) share_percent: Option<f64>,
     /// How its goals, or else its campaign's budget, are spread over time.
     #[serde(default)]
     pub(crate) pacing: Pacing,
+    /// What happens at its end if a goal is not reached.
+    #[serde(default, skip_serializing_if = "EndRule::is_hard")]
+    pub(crate) end: EndRule,
+    /// Hours of the week in which it runs, such as `mon-fri 08:00-18:00`, in its advertiser's time zone and
+    /// in quarters of an hour. Absent: always.
+    #[serde(default, skip_serializing_if = "Hours::is_always")]
+    pub(crate) hours: Hours,
     /// The pages and reader regions it is for.
     #[serde(default)]
     pub targeting: Targeting,
@@ -153,6 +166,25 @@ string_enum! {
         FrontLoaded = "front_loaded",
         /// As fast as traffic allows.
         Asap = "asap",
+    }
+}
+
+string_enum! {
+    /// What happens at the end of a flight that has not reached its goal.
+    #[derive(Default)]
+    EndRule {
+        /// It ends.
+        #[default]
+        Hard = "hard",
+        /// It goes on until its goals are reached.
+        Soft = "soft",
+    }
+}
+
+impl EndRule {
+    /// Whether it ends: the default, left out of stored documents.
+    pub(crate) fn is_hard(&self) -> bool {
+        *self == EndRule::Hard
     }
 }
 
@@ -202,6 +234,11 @@ impl Campaign {
 }
 
 impl Flight {
+    /// Whether it takes part in the lottery of its tier, before the draw among the others.
+    pub(crate) fn has_ticket(&self) -> bool {
+        self.goals() != Goals::default() || self.share_percent.is_some()
+    }
+
     /// Whether it is paused, in a file or by an operator.
     pub(crate) fn is_paused(&self) -> bool {
         self.status == ServingStatus::Paused || self.paused_by.is_some()

@@ -16,6 +16,7 @@ pub mod event;
 pub mod event_kinds;
 pub mod goal;
 pub(crate) mod hidden;
+pub(crate) mod hours;
 pub(crate) mod iab_taxonomy;
 pub(crate) mod id;
 pub(crate) mod image;

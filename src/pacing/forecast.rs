@@ -49,15 +49,39 @@ impl Weekly {
             let sum: f64 = near.sum();
             (sum / (2 * NEIGHBOURS + 1) as f64).max(mean * LEAST)
         };
-        let mut sum = 0.0;
-        let sums = (0..WEEK).map(|quarter| {
-            let before = sum;
-            sum += smooth(quarter);
-            before
-        });
-        let mut sums: Vec<f64> = sums.collect();
-        sums.push(sum);
-        Some(Weekly { sums: sums.into() })
+        Some(Weekly::from_quarters((0..WEEK).map(smooth)))
+    }
+
+    /// The same traffic at all times.
+    pub(crate) fn flat() -> Weekly {
+        Weekly::from_quarters((0..WEEK).map(|_| 1.0))
+    }
+
+    /// The traffic of a part, if this is the traffic of another part of the same whole, and neither says
+    /// anything about the other.
+    pub(crate) fn of_both(&self, part: &Weekly, whole: &Weekly) -> Weekly {
+        let quarters = self.quarters().zip(part.quarters()).zip(whole.quarters());
+        Weekly::from_quarters(quarters.map(|((own, part), whole)| own * part / whole))
+    }
+
+    /// The part of the traffic in the quarters of an hour that are `open`, by their number since
+    /// 1970-01-01T00Z, in the week that begins with `now`.
+    pub(crate) fn within(&self, now: i64, open: impl Fn(i64) -> bool) -> Weekly {
+        let of_week = |at: i64| open(now + (at - now).rem_euclid(WEEK));
+        let quarters = (0..).zip(self.quarters());
+        Weekly::from_quarters(quarters.map(|(at, traffic)| if of_week(at) { traffic } else { 0.0 }))
+    }
+
+    fn from_quarters(quarters: impl Iterator<Item = f64>) -> Weekly {
+        let mut sums = vec![0.0];
+        for traffic in quarters {
+            sums.push(sums[sums.len() - 1] + traffic);
+        }
+        Weekly { sums: sums.into() }
+    }
+
+    fn quarters(&self) -> impl Iterator<Item = f64> + '_ {
+        self.sums.windows(2).map(|pair| pair[1] - pair[0])
     }
 
     /// The traffic since 1970-01-01T00Z.

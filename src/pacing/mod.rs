@@ -3,3 +3,4 @@
 mod average;
 pub(crate) mod forecast;
 pub(crate) mod plan;
+pub(crate) mod voice;

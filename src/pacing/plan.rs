@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) starts_ms: i64,
     pub(crate) ends_ms: i64,
     pub(crate) curve: Pacing,
+    /// Whether it goes on after its end until the amount is delivered.
+    pub(crate) soft_end: bool,
     /// The amount: events, or micros.
     pub(crate) goal: f64,
 }
@@ -62,8 +64,20 @@ pub(crate) trait Traffic {
     fn between(&self, from_ms: i64, to_ms: i64) -> f64;
 }
 
+/// The traffic that a flight may expect, and the time in which it runs: what the curves follow.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    pub(crate) traffic: &'a dyn Traffic,
+    pub(crate) time: &'a dyn Traffic,
+}
+
 /// The same traffic at all times.
 pub(crate) struct Flat;
+
+impl Expected<'_> {
+    /// The same traffic at all times.
+    pub(crate) const FLAT: Expected<'static> = Expected { traffic: &Flat, time: &Flat };
+}
 
 impl Traffic for Flat {
     fn between(&self, from_ms: i64, to_ms: i64) -> f64 {
@@ -89,10 +103,9 @@ impl Plan {
     }
 
     /// The share of the goal that is due at a time.
-    pub(crate) fn due(&self, traffic: &dyn Traffic, at_ms: i64) -> f64 {
+    pub(crate) fn due(&self, expected: &Expected<'_>, at_ms: i64) -> f64 {
         let at_ms = at_ms.clamp(self.starts_ms, self.ends_ms);
-        let flat: &dyn Traffic = &Flat;
-        let of = if self.curve == Pacing::Even { flat } else { traffic };
+        let of = if self.curve == Pacing::Even { expected.time } else { expected.traffic };
         let all = of.between(self.starts_ms, self.ends_ms);
         let passed = if all > 0.0 { of.between(self.starts_ms, at_ms) / all } else { 1.0 };
         let passed = (passed / FINISHED_AT).min(1.0);
@@ -139,7 +152,7 @@ impl Pace {
     pub(crate) fn share_now(
         &self,
         plan: &Plan,
-        traffic: &dyn Traffic,
+        expected: &Expected<'_>,
         now_ms: i64,
         seen: &Seen,
     ) -> f64 {
@@ -147,15 +160,16 @@ impl Pace {
         if self.level().is_some() && !is_asap {
             return self.share;
         }
-        let is_running = (plan.starts_ms..plan.ends_ms).contains(&now_ms);
-        let due = if is_asap { 1.0 } else { plan.due(traffic, now_ms + AHEAD_MS) };
+        let is_over = now_ms >= plan.ends_ms;
+        let is_running = now_ms >= plan.starts_ms && (!is_over || plan.soft_end);
+        let due = if is_asap || is_over { 1.0 } else { plan.due(expected, now_ms + AHEAD_MS) };
         let due = (plan.goal * due).ceil();
         if is_running && seen.delivered + seen.outstanding < due { 1.0 } else { 0.0 }
     }
 
     /// The slots that the flight may expect until its end; `None` before any came.
-    pub(crate) fn supply(&self, plan: &Plan, traffic: &dyn Traffic) -> Option<f64> {
-        Some(self.level()? * traffic.between(self.at_ms, plan.ends_ms))
+    pub(crate) fn supply(&self, plan: &Plan, expected: &Expected<'_>) -> Option<f64> {
+        Some(self.level()? * expected.traffic.between(self.at_ms, plan.ends_ms))
     }
 
     /// Whether traffic was measured.
@@ -178,24 +192,34 @@ impl Pace {
     }
 
     /// Learns from what was `seen` by `now_ms` and computes the share from here on.
-    pub(crate) fn advance(&mut self, plan: &Plan, traffic: &dyn Traffic, now_ms: i64, seen: Seen) {
+    pub(crate) fn advance(
+        &mut self,
+        plan: &Plan,
+        expected: &Expected<'_>,
+        now_ms: i64,
+        seen: Seen,
+    ) {
         let passed = now_ms - self.at_ms;
         if passed > 0 && seen.entered >= self.last.entered && seen.won >= self.last.won {
-            self.learn(plan, traffic, now_ms, &seen);
+            self.learn(plan, expected, now_ms, &seen);
         }
         (self.at_ms, self.last) = (now_ms, seen);
-        self.share = self.next(plan, traffic);
+        self.share = self.next(plan, expected);
     }
 
-    fn learn(&mut self, plan: &Plan, traffic: &dyn Traffic, now_ms: i64, seen: &Seen) {
+    fn learn(&mut self, plan: &Plan, expected: &Expected<'_>, now_ms: i64, seen: &Seen) {
         let passed = (now_ms - self.at_ms) as f64;
         let window = (plan.length_ms() * WINDOW_SHARE).min(MAX_WINDOW_MS);
         let entered = (seen.entered - self.last.entered) as f64;
         let won = (seen.won - self.last.won) as f64;
         let from = self.at_ms.max(plan.starts_ms);
-        if traffic.between(from, now_ms) > 0.0 || entered > 0.0 {
+        if expected.traffic.between(from, now_ms) > 0.0 || entered > 0.0 {
             self.entered.add(entered / passed, passed, window);
-            self.expected.add(traffic.between(self.at_ms, now_ms) / passed, passed, window);
+            self.expected.add(
+                expected.traffic.between(self.at_ms, now_ms) / passed,
+                passed,
+                window,
+            );
         }
         self.claimed.add(entered * self.share / passed, passed, window);
         self.won.add(won / passed, passed, window);
@@ -207,13 +231,13 @@ impl Pace {
         }
     }
 
-    fn next(&self, plan: &Plan, traffic: &dyn Traffic) -> f64 {
-        if self.at_ms < plan.starts_ms || self.at_ms >= plan.ends_ms {
+    fn next(&self, plan: &Plan, expected: &Expected<'_>) -> f64 {
+        let left = plan.goal - self.last.delivered - self.last.outstanding;
+        if self.at_ms < plan.starts_ms || left <= 0.0 {
             return 0.0;
         }
-        let left = plan.goal - self.last.delivered - self.last.outstanding;
-        if left <= 0.0 {
-            return 0.0;
+        if self.at_ms >= plan.ends_ms {
+            return if plan.soft_end { 1.0 } else { 0.0 };
         }
         let Some(level) = self.level() else { return 0.0 };
         let (least, most) = PERIOD_MS;
@@ -222,9 +246,9 @@ impl Pace {
         #[expect(clippy::cast_possible_truncation, reason = "at most half an hour")]
         let horizon_ms = horizon as i64;
         let until = (self.at_ms + horizon_ms).min(plan.ends_ms);
-        let due = plan.goal * plan.due(traffic, until);
+        let due = plan.goal * plan.due(expected, until);
         let amount = (due - self.last.delivered - self.last.outstanding).max(0.0);
-        let slots = level * traffic.between(self.at_ms, until);
+        let slots = level * expected.traffic.between(self.at_ms, until);
         let worth = self.worth.value().max(f64::MIN_POSITIVE);
         let wanted = amount / worth / slots;
         let share = wanted / self.got(plan);

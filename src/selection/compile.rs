@@ -195,6 +195,9 @@ fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<Fl
         tier: flight.tier,
         starts_ms: unix_ms(flight.starts, i64::MIN),
         ends_ms: unix_ms(flight.ends, i64::MAX),
+        soft_end: !flight.end.is_hard(),
+        hours: (!flight.hours.is_always())
+            .then(|| Box::new((flight.hours.clone(), payer.time_zone.clone()))),
         ln_static: compiled.boosts.ln_static(flight.weight, flight.pricing, flight.price_micros),
         paused: flight.is_paused()
             || owner.is_paused()

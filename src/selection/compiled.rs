@@ -4,6 +4,7 @@ use crate::domain::context_key::ContextKeys;
 use crate::domain::entity::{Entities, EntityIx};
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::event_kinds::EventKinds;
+use crate::domain::hours::Hours;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::Labels;
 use crate::domain::language::Language;
@@ -12,6 +13,7 @@ use crate::domain::page_address::Prefix;
 use crate::domain::party::{Style, SubjectConflict};
 use crate::domain::region::{Country, Regions};
 use crate::domain::taxonomy::{Taxonomy, TopicIx};
+use crate::domain::zone::Zone;
 use crate::selection::boosts::Boosts;
 use crate::selection::fixed::Q32;
 use crate::selection::targets::Targets;
@@ -78,6 +80,10 @@ pub struct FlightRow {
     pub(crate) starts_ms: i64,
     /// End (exclusive), in Unix milliseconds.
     pub(crate) ends_ms: i64,
+    /// Whether it goes on after its end until its goals are reached.
+    pub(crate) soft_end: bool,
+    /// The hours of the week in which it runs, and their time zone; `None` for always.
+    pub(crate) hours: Option<Box<(Hours, Zone)>>,
     /// Logarithm of weight and price.
     pub(crate) ln_static: Q32,
     /// Whether it, its campaign or its advertiser is paused, or it has no live creative.

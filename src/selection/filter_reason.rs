@@ -16,7 +16,7 @@ macro_rules! filter_reasons {
                 Commercial = "commercial",
                 /// The page is sensitive and the flight does not accept that.
                 Sensitive = "sensitive_page",
-                /// Before its start or after its end.
+                /// Before its start, after its end, or outside its hours.
                 Dates = "dates",
                 /// Does not target the reader's region.
                 Region = "region",
@@ -118,8 +118,8 @@ impl FilterReason {
                 "the flight must accept sensitive pages",
             ),
             FilterReason::Dates => (
-                "it has not started yet, or has ended",
-                "the flight's dates must include the time of the decision",
+                "it has not started yet, has ended, or does not run at this hour",
+                "the flight's dates and hours must include the time of the decision",
             ),
             FilterReason::Category => (
                 "its category is not allowed on this site or in this country",

@@ -104,7 +104,9 @@ impl Index {
         };
         Index {
             live: bits(pool, &|flight| !flight.paused),
-            dated: bits(pool, &|flight| flight.starts_ms > i64::MIN || flight.ends_ms < i64::MAX),
+            dated: bits(pool, &|flight| {
+                flight.starts_ms > i64::MIN || flight.ends_ms < i64::MAX || flight.hours.is_some()
+            }),
             draw_inputs: flights
                 .iter()
                 .map(|f| DrawInputs { stable_id: f.stable_id, ln_static: f.ln_static })

@@ -183,9 +183,11 @@ impl<'a> SlotContext<'a> {
         self.snapshot().labels.find(country, &self.page.language).is_some()
     }
 
-    /// Whether the flight has started and not ended.
+    /// Whether the flight has started and not ended, and runs at this hour.
     pub(crate) fn is_running(&self, flight: &FlightRow) -> bool {
-        flight.starts_ms <= self.now_ms && self.now_ms < flight.ends_ms
+        flight.starts_ms <= self.now_ms
+            && (self.now_ms < flight.ends_ms || flight.soft_end)
+            && flight.hours.as_deref().is_none_or(|(hours, zone)| hours.contain(zone, self.now_ms))
     }
 
     /// Whether the publisher and the reader's country allow the flight's restricted categories.

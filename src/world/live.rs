@@ -5,7 +5,6 @@ use crate::decision_log::WorldLine;
 use crate::domain::campaign::Pacing;
 use crate::domain::event::{EventKind, Pricing};
 use crate::domain::goal;
-use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::selection::compiled::FlightRow;
@@ -72,7 +71,7 @@ impl Bindings {
             let has_budget = budget.daily_micros.is_some() || paces_lifetime;
             let spreads_budget =
                 document.pacing != Pacing::Asap && flight.price > Micros::ZERO && has_budget;
-            document.goals() != Goals::default() || spreads_budget
+            document.has_ticket() || spreads_budget
         };
         let paced: Box<[u32]> = (0u32..)
             .zip(&snapshot.flights)
@@ -82,8 +81,7 @@ impl Bindings {
         let slots = |(place, flight): (u32, &FlightRow)| {
             paced.binary_search(&place).ok()?;
             let document = &inventory.flights[flight.doc];
-            let has_goal = document.goals() != Goals::default();
-            Some(if has_goal {
+            Some(if document.has_ticket() {
                 budgets.slots_of_flight(document.id.as_str())
             } else {
                 budgets.slots_of_campaign(document.campaign.as_str())

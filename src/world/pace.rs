@@ -1,21 +1,21 @@
 //! Pacing of the flights being served: what is delivered, what is due by now, and which share of its slots
 //! each flight is to win next.
 //!
-//! Flights with a goal share the lottery of their tier. Flights without one have the throttle of their
-//! campaign's budget: of today, or of its lifetime.
+//! Flights with a goal or a share of voice share the lottery of their tier. Other flights have the throttle of
+//! their campaign's budget: of today, or of its lifetime.
 
 use crate::domain::campaign::Pacing;
 use crate::domain::event::{EventKind, Pricing};
 use crate::domain::goal;
-use crate::domain::goal::Goals;
 use crate::domain::money::Micros;
-use crate::pacing::plan::{Flat, Pace, Plan, Seen, Traffic};
+use crate::pacing::plan::{Expected, Pace, Plan, Seen};
+use crate::pacing::voice::Voice;
 use crate::selection::compiled::{FlightRow, place_bit};
 use crate::selection::snapshot::Ticket;
 use crate::world::budget::{Budget, BudgetBalance};
 use crate::world::live::{Bindings, Live};
 use crate::world::slot_counts::SlotCounts;
-use crate::world::traffic_history::TrafficHistory;
+use crate::world::traffic_history::{Audience, Course, TrafficHistory};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ const fn assumed(kind: EventKind) -> f64 {
     }
 }
 
-/// Pace of each paced flight: delivered divided by due; 1 is on pace.
+/// Pace of each paced flight: delivered divided by due; 1 is on pace. With a share of voice it is the share won
+/// since the process start, divided by the share sold.
 pub(crate) fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
     let snapshot = live.snapshot();
     let rows = snapshot.flights.iter().enumerate().filter_map(|(place, flight)| {
@@ -42,11 +43,16 @@ pub(crate) fn paces(live: &Live, now_ms: i64) -> Vec<(String, f64)> {
 pub(crate) fn pace(live: &Live, place: usize, now_ms: i64) -> Option<f64> {
     let flight = &live.snapshot().flights[place];
     let is_running = (flight.starts_ms..flight.ends_ms).contains(&now_ms);
+    let document = &live.snapshot().inventory.flights[flight.doc];
+    if let Some(share) = document.share_percent.filter(|_| is_running) {
+        let (entered, won) = slots(live, place);
+        return (entered > 0).then(|| won as f64 / entered as f64 / (share / 100.0));
+    }
     let target = targets(live, place, now_ms).into_iter().next()?;
     if target.plan.curve == Pacing::Asap {
         return None;
     }
-    let due = target.plan.goal * target.plan.due(&Flat, now_ms);
+    let due = target.plan.goal * target.plan.due(&Expected::FLAT, now_ms);
     let delivered = target.seen.delivered + target.seen.outstanding;
     is_running.then(|| delivered.round() / due.ceil().max(1.0))
 }
@@ -62,6 +68,9 @@ struct Target {
 /// How long a share is kept without a look at what was delivered, in milliseconds.
 const LOOK_EVERY_MS: i64 = 1_000;
 
+/// How far ahead the slots of flights with a share are compared with those of others, in milliseconds.
+const SHARE_AHEAD_MS: i64 = 86_400_000;
+
 /// The shares of all paced flights, with what was measured of each; outlives every snapshot.
 #[derive(Default)]
 pub(crate) struct Pacer {
@@ -71,15 +80,25 @@ pub(crate) struct Pacer {
     history: TrafficHistory,
 }
 
-/// What was measured of a flight, by its goals or its campaign's budget, and its share.
+/// What was measured of a flight, and its share.
 struct PacedFlight {
     id: Box<str>,
-    paces: Vec<Pace>,
+    measured: Measured,
+    /// The traffic that it may expect, and its hours; read again with each other history.
+    expected: Option<(Course, Course)>,
     /// When its share was computed, and its slots then.
     at_ms: i64,
     slots: (u64, u64),
     share: f64,
     supply: f64,
+}
+
+/// What a flight is measured by.
+enum Measured {
+    /// Its goals, or its campaign's budget.
+    Amounts(Vec<Pace>),
+    /// Its share of voice.
+    Voice(Option<Voice>),
 }
 
 /// The paced flights of a state: throttles and tickets, sorted by place.
@@ -97,13 +116,30 @@ impl Pacer {
         let snapshot = live.snapshot();
         for (flight, place) in self.flights.iter_mut().zip(&live.bindings.paced) {
             let at = *place as usize;
-            let document = &snapshot.inventory.flights[snapshot.flights[at].doc];
-            if flight.is_outdated(slots(live, at), now_ms) {
-                let sites = document.targeting.publishers.any.iter().map(|id| id.as_str());
-                let traffic = self.history.of(sites);
-                flight.update(&targets(live, at, now_ms), traffic, instances, now_ms);
+            let row = &snapshot.flights[at];
+            let document = &snapshot.inventory.flights[row.doc];
+            let now_slots = slots(live, at);
+            if flight.is_outdated(now_slots, now_ms) {
+                if let Some(share) = document.share_percent {
+                    flight.follow_share(share / 100.0, row.ends_ms, now_slots, now_ms);
+                } else {
+                    let expected = &flight.expected;
+                    let (course, time) = expected.clone().unwrap_or_else(|| {
+                        let hours = row.hours.as_deref();
+                        let audience = Audience {
+                            publishers: &document.targeting.publishers,
+                            regions: &document.targeting.regions,
+                            hours,
+                            known: &snapshot.regions,
+                        };
+                        (self.history.of(&audience), Course::flat(hours, now_ms))
+                    });
+                    let expected = Expected { traffic: &course, time: &time };
+                    flight.update(&targets(live, at, now_ms), &expected, instances, now_ms);
+                    flight.expected = Some((course, time));
+                }
             }
-            if document.goals() != Goals::default() {
+            if document.has_ticket() {
                 shares.tickets.push(Ticket::new(*place, flight.share, flight.supply));
             } else {
                 // With a share of 1 as well: what it may have is counted while it has a throttle.
@@ -116,6 +152,7 @@ impl Pacer {
     /// Expects the traffic that was read.
     pub(crate) fn expect(&mut self, history: TrafficHistory) {
         self.history = history;
+        self.flights.iter_mut().for_each(|flight| flight.expected = None);
     }
 
     /// Takes what was measured of the flights over to another snapshot.
@@ -130,14 +167,16 @@ impl Pacer {
         let flights = bindings.paced_ids.iter().map(|id| {
             let fresh = || PacedFlight {
                 id: id.clone(),
-                paces: Vec::new(),
+                measured: Measured::Amounts(Vec::new()),
+                expected: None,
                 at_ms: i64::MIN,
                 slots: (0, 0),
                 share: 0.0,
                 supply: f64::INFINITY,
             };
-            // Its goals and prices may be others now.
-            let known = old.remove(id).map(|flight| PacedFlight { at_ms: i64::MIN, ..flight });
+            // Its goals, prices and targeting may be others now.
+            let again = |flight| PacedFlight { at_ms: i64::MIN, expected: None, ..flight };
+            let known = old.remove(id).map(again);
             known.unwrap_or_else(fresh)
         });
         self.flights = flights.collect();
@@ -148,28 +187,55 @@ impl PacedFlight {
     /// Whether its share may be another one by now.
     fn is_outdated(&self, slots: (u64, u64), now_ms: i64) -> bool {
         let since = now_ms.saturating_sub(self.at_ms);
-        let is_measured = self.paces.iter().all(Pace::is_measured);
+        let is_measured = match &self.measured {
+            Measured::Amounts(paces) => paces.iter().all(Pace::is_measured),
+            Measured::Voice(_) => true,
+        };
         !(0..LOOK_EVERY_MS).contains(&since) || !is_measured && slots != self.slots
     }
 
-    fn update(&mut self, targets: &[Target], traffic: &dyn Traffic, instances: usize, now_ms: i64) {
-        if self.paces.len() != targets.len() {
-            let fresh = targets
-                .iter()
-                .map(|one| Pace::new(now_ms, one.seen.of_one_in(instances), one.worth));
-            self.paces = fresh.collect();
-        }
+    /// Of its goals or budget, the one that allows least decides.
+    fn update(
+        &mut self,
+        targets: &[Target],
+        expected: &Expected<'_>,
+        instances: usize,
+        now_ms: i64,
+    ) {
+        let fresh = || {
+            let begin = |one: &Target| Pace::new(now_ms, one.seen.of_one_in(instances), one.worth);
+            targets.iter().map(begin).collect()
+        };
+        let mut paces = match std::mem::replace(&mut self.measured, Measured::Voice(None)) {
+            Measured::Amounts(paces) if paces.len() == targets.len() => paces,
+            _ => fresh(),
+        };
         (self.share, self.supply) = (1.0, f64::INFINITY);
-        for (pace, target) in self.paces.iter_mut().zip(targets) {
+        for (pace, target) in paces.iter_mut().zip(targets) {
             let (plan, seen) = (target.plan.of_one_in(instances), target.seen.of_one_in(instances));
             if pace.is_due(&plan, now_ms) {
-                pace.advance(&plan, traffic, now_ms, seen);
+                pace.advance(&plan, expected, now_ms, seen);
             }
-            self.share = self.share.min(pace.share_now(&plan, traffic, now_ms, &seen));
-            self.supply = self.supply.min(pace.supply(&plan, traffic).unwrap_or(f64::INFINITY));
+            self.share = self.share.min(pace.share_now(&plan, expected, now_ms, &seen));
+            self.supply = self.supply.min(pace.supply(&plan, expected).unwrap_or(f64::INFINITY));
             self.slots = (seen.entered, seen.won);
         }
+        self.measured = Measured::Amounts(paces);
         self.at_ms = now_ms;
+    }
+
+    /// Follows the share of its slots that it won. Each instance keeps the share of its own slots.
+    fn follow_share(&mut self, share: f64, ends_ms: i64, slots: (u64, u64), now_ms: i64) {
+        let mut voice = match std::mem::replace(&mut self.measured, Measured::Voice(None)) {
+            Measured::Voice(Some(voice)) => voice,
+            _ => Voice::new(now_ms, slots, share),
+        };
+        voice.advance(share, now_ms, slots);
+        let ahead = ends_ms.saturating_sub(now_ms).clamp(1, SHARE_AHEAD_MS);
+        self.share = voice.part();
+        self.supply = voice.supply(ahead as f64).unwrap_or(f64::INFINITY);
+        (self.slots, self.at_ms) = (slots, now_ms);
+        self.measured = Measured::Voice(Some(voice));
     }
 }
 
@@ -188,6 +254,9 @@ fn targets(live: &Live, place: usize, now_ms: i64) -> Vec<Target> {
     }
     let (entered, won) = slots(live, place);
     let set: Vec<_> = document.goals().set().collect();
+    if document.share_percent.is_some() {
+        return Vec::new();
+    }
     if set.is_empty() {
         let balance = live.bindings.campaign_budgets[flight.campaign].balance(now_ms);
         return budget(live, flight, &balance, (entered, won)).into_iter().collect();
@@ -202,7 +271,13 @@ fn targets(live: &Live, place: usize, now_ms: i64) -> Vec<Target> {
         };
         let (starts_ms, ends_ms) = (flight.starts_ms, flight.ends_ms);
         Target {
-            plan: Plan { starts_ms, ends_ms, curve: document.pacing, goal: goal as f64 },
+            plan: Plan {
+                starts_ms,
+                ends_ms,
+                curve: document.pacing,
+                soft_end: flight.soft_end,
+                goal: goal as f64,
+            },
             seen: Seen { delivered: goal::units(balance.spent) as f64, outstanding, entered, won },
             worth: assumed(*kind),
         }
@@ -234,7 +309,7 @@ fn budget(
     };
     let amount = |of: Micros| of.get() as f64;
     Some(Target {
-        plan: Plan { starts_ms, ends_ms, curve, goal: amount(limit) },
+        plan: Plan { starts_ms, ends_ms, curve, soft_end: false, goal: amount(limit) },
         seen: Seen { delivered: amount(spent), outstanding: amount(outstanding), entered, won },
         worth: assumed(event) * amount(flight.price),
     })

@@ -1,9 +1,8 @@
 //! Amounts reserved by decisions until their event is billed or comes no more: per process and budget.
 //!
 //! A decision reserves its price, or less where most units are never seen: twice the learnt chance that its
-//! event comes, at most the whole price. That is judged again as the decision grows older. Once
-//! `windows.reservation_seconds` are over, only the chance that the event still comes counts; and when its
-//! window ends, nothing is reserved any more.
+//! event still comes, at most the whole price. That is judged again as the decision grows older; when its
+//! window ends, nothing is reserved any more. What awaits a click ends after `windows.reservation_seconds`.
 
 use crate::domain::money::Micros;
 use crate::world::caller_shares::{CallerShares, KeylessCaller, OverShare, RoomOf};
@@ -46,7 +45,7 @@ pub(crate) struct Reservation {
 pub(crate) struct Term {
     /// The decision.
     pub(crate) decided_ms: i64,
-    /// Until then, the chance counts from the decision; afterwards, from its age.
+    /// Until then, it is kept however many are open.
     pub(crate) full_until_ms: i64,
     /// End without an impression.
     pub(crate) until_ms: i64,
@@ -324,13 +323,8 @@ impl Open {
     fn share(&self) -> i64 {
         let price = self.price.get();
         let Some((chance, awaited)) = self.learning() else { return price };
-        let begins_ms = match self.span.checked_sub(1).and_then(show_chance::span_end_ms) {
-            Some(age_ms) => self.term.decided_ms + age_ms,
-            None => self.term.decided_ms,
-        };
-        let from = if begins_ms < self.term.full_until_ms { FIRST_SPAN } else { self.span };
         let last = show_chance::span_of(self.end_ms() - self.term.decided_ms);
-        let parts = (chance.within(awaited, from..=last) * MARGIN).min(CERTAIN);
+        let parts = (chance.within(awaited, self.span..=last) * MARGIN).min(CERTAIN);
         let share = i128::from(price) * i128::from(parts) / i128::from(CERTAIN);
         i64::try_from(share).unwrap_or(price).max(1)
     }

@@ -2,8 +2,9 @@
 //!
 //! What happens to a decision is counted by its age: whether its event came between two ages, or not. The
 //! chance at an age is that of all later ones together, as survival statistics estimate it, so that
-//! decisions whose time is not over yet count for the ages that they have passed. An age of which nothing
-//! is known counts as certain: until experience says otherwise, the whole price is kept.
+//! decisions whose time is not over yet count for the ages that they have passed. Of ages of which nothing
+//! is known, the more is expected the fewer events come early: where most units are seen at once, most of
+//! the others are never seen. Where none are, the whole price is kept until experience says otherwise.
 //!
 //! Once all ages are known, late events are also expected in proportion to early ones: a flood of requests
 //! shows within seconds that most of them have no reader, so that little is expected of them later.
@@ -18,7 +19,8 @@ const AGES_MS: [i64; 6] = [5_000, 15_000, 60_000, 120_000, 300_000, 900_000];
 /// Number of spans of age.
 const SPANS: usize = AGES_MS.len() + 1;
 
-/// Optimism: every span counts as if this many events had come in it.
+/// Every span counts as if there had been this many more decisions in it, of which as many events came as are
+/// expected of an age of which nothing is known.
 const PRIOR: u64 = 2;
 
 /// Decisions that a span remembers. Above that, old ones weigh half: a flood of a few hundred decisions
@@ -90,11 +92,20 @@ impl Spans {
 
     /// The chance by what came of decisions of each age.
     fn by_age(&self, spans: RangeInclusive<usize>) -> u64 {
-        let never = spans.fold(CERTAIN, |never, span| {
+        let early = self.early();
+        let known = spans.clone().filter(|span| self.came[*span] + self.did_not[*span] > 0);
+        let is_known = known.clone().count() == spans.count();
+        let never = known.fold(CERTAIN, |never, span| {
             let (came, did_not) = (u64::from(self.came[span]), u64::from(self.did_not[span]));
-            never * did_not / (came + did_not + PRIOR)
+            never * (did_not * CERTAIN + PRIOR * early) / ((came + did_not + PRIOR) * CERTAIN)
         });
-        CERTAIN - never
+        CERTAIN - if is_known { never } else { never * early / CERTAIN }
+    }
+
+    /// The part of the events that come early, in parts of [`CERTAIN`]; 0 before it is known.
+    fn early(&self) -> u64 {
+        let (came, did_not) = (u64::from(self.came[0]), u64::from(self.did_not[0]));
+        if came + did_not < u64::from(KNOWN) { 0 } else { came * CERTAIN / (came + did_not) }
     }
 
     /// The chance by the early events of the newest decisions, if that is known.
@@ -162,6 +173,17 @@ mod tests {
         let chance = ShowChance::default();
         (0..23).for_each(|_| (0..4).for_each(|span| chance.note(Awaited::Impression, span, false)));
         assert_eq!(percent(&chance, 4), 100, "nothing is known of what comes after two minutes");
+    }
+
+    #[test]
+    fn where_most_units_are_seen_at_once_little_is_expected_of_ages_of_which_nothing_is_known() {
+        let chance = ShowChance::default();
+        (0..100).for_each(|number| {
+            chance.note(Awaited::Impression, FIRST_SPAN, number % 10 > 0);
+        });
+        assert!((9..=11).contains(&percent(&chance, 1)), "{}", percent(&chance, 1));
+        (0..50).for_each(|_| chance.note(Awaited::Impression, 1, false));
+        assert!((8..=11).contains(&percent(&chance, 1)), "{}", percent(&chance, 1));
     }
 
     #[test]

@@ -1,59 +1,147 @@
-//! The requests of each publisher in the last weeks, and the usual week of those that a flight is for.
+//! The requests of each publisher and from each country in the last weeks, and the usual week of those that a
+//! flight is for.
 
+use crate::domain::attribution::PageKey;
+use crate::domain::hours::Hours;
+use crate::domain::id::PublisherId;
+use crate::domain::region::{Country, Region, Regions};
+use crate::domain::targeting::Clause;
+use crate::domain::zone::Zone;
 use crate::ledger::views::{QUARTER_MS, Views};
 use crate::pacing::forecast;
 use crate::pacing::forecast::Weekly;
 use crate::pacing::plan::{Flat, Traffic};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Requests by quarter of an hour.
 type Counts = BTreeMap<i64, u64>;
 
-/// The traffic that is expected, by the publishers that flights target.
+/// Requests by the value of one dimension.
+type CountsBy = HashMap<Box<str>, Counts>;
+
+/// The traffic that is expected.
 #[derive(Default)]
 pub(crate) struct TrafficHistory {
-    by_publisher: HashMap<Box<str>, Counts>,
+    by_publisher: CountsBy,
+    by_country: CountsBy,
     /// The quarter of an hour in which it was read.
     now: i64,
-    /// The usual week of sets of publishers; the empty set is all of them.
-    weeks: HashMap<Box<str>, Option<Weekly>>,
+    /// The usual weeks of what was asked for.
+    weeks: HashMap<String, Course>,
+}
+
+/// The course of traffic over time; without history the same at all times.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Course(Option<Arc<Weekly>>);
+
+/// The traffic that a flight is for.
+pub(crate) struct Audience<'a> {
+    pub(crate) publishers: &'a Clause<PublisherId>,
+    pub(crate) regions: &'a Clause<Region>,
+    /// The hours in which it runs, and their time zone.
+    pub(crate) hours: Option<&'a (Hours, Zone)>,
+    /// All regions.
+    pub(crate) known: &'a Regions,
+}
+
+impl Traffic for Course {
+    fn between(&self, from_ms: i64, to_ms: i64) -> f64 {
+        match &self.0 {
+            Some(week) => week.between(from_ms, to_ms),
+            None => Flat.between(from_ms, to_ms),
+        }
+    }
+}
+
+impl Course {
+    /// The same traffic at all times of these hours.
+    pub(crate) fn flat(hours: Option<&(Hours, Zone)>, now_ms: i64) -> Course {
+        let now = now_ms.div_euclid(QUARTER_MS);
+        Course(hours.map(|hours| Arc::new(in_hours(&Weekly::flat(), hours, now))))
+    }
+}
+
+fn in_hours(week: &Weekly, (hours, zone): &(Hours, Zone), now: i64) -> Weekly {
+    week.within(now, |quarter| hours.contain(zone, quarter.saturating_mul(QUARTER_MS)))
 }
 
 impl TrafficHistory {
     /// Reads the requests before `now_ms`, filled or not. Takes as long as a report.
     pub(crate) fn read(views: &Views, now_ms: i64) -> TrafficHistory {
         let now = now_ms.div_euclid(QUARTER_MS);
-        let mut by_publisher: HashMap<Box<str>, Counts> = HashMap::new();
+        let mut history = TrafficHistory { now, ..TrafficHistory::default() };
         for (at, quarter) in views.range(now - forecast::HISTORY..now) {
             let served = quarter.served.iter().map(|(unit, count)| (&unit.page, *count));
             let empty = quarter.empty.iter().map(|(slot, count)| (&slot.page, *count));
-            for (page, count) in served.chain(empty) {
-                let known = by_publisher.contains_key(&page.publisher);
-                if !known {
-                    by_publisher.insert(page.publisher.clone(), Counts::new());
-                }
-                if let Some(counts) = by_publisher.get_mut(&page.publisher) {
-                    *counts.entry(at).or_default() += count;
-                }
-            }
+            served.chain(empty).for_each(|(page, count)| history.add(at, page, count));
         }
-        TrafficHistory { by_publisher, now, weeks: HashMap::new() }
+        history
     }
 
-    /// The course of the traffic of these publishers, or of all if there are none; without history the
-    /// same traffic at all times.
-    pub(crate) fn of<'a>(&mut self, publishers: impl Iterator<Item = &'a str>) -> &dyn Traffic {
-        let publishers: Vec<&str> = publishers.collect();
-        let set = publishers.join(" ").into_boxed_str();
-        let (known, now) = (&self.by_publisher, self.now);
-        let week = self.weeks.entry(set).or_insert_with(|| {
+    fn add(&mut self, at: i64, page: &PageKey, count: u64) {
+        for (by, value) in
+            [(&mut self.by_publisher, &page.publisher), (&mut self.by_country, &page.region)]
+        {
+            if !by.contains_key(value) {
+                by.insert(value.clone(), Counts::new());
+            }
+            if let Some(counts) = by.get_mut(value) {
+                *counts.entry(at).or_default() += count;
+            }
+        }
+    }
+
+    /// The course of the traffic on these sites and from these regions, in these hours. Between sites and
+    /// regions no connection is assumed.
+    pub(crate) fn of(&mut self, audience: &Audience<'_>) -> Course {
+        let Audience { publishers, regions, hours, .. } = audience;
+        let key = format!("{publishers:?} {regions:?} {hours:?}");
+        if let Some(known) = self.weeks.get(&key) {
+            return known.clone();
+        }
+        let week = self.week(audience);
+        let week = match hours {
+            Some(hours) => Some(in_hours(&week.unwrap_or_else(Weekly::flat), hours, self.now)),
+            None => week,
+        };
+        let course = Course(week.map(Arc::new));
+        self.weeks.insert(key, course.clone());
+        course
+    }
+
+    fn week(&self, audience: &Audience<'_>) -> Option<Weekly> {
+        let Audience { publishers, regions, known, .. } = audience;
+        let is_all = |counted: &str| !counted.is_empty();
+        let on_site = |id: &str| accepts(publishers, |one| one.as_str() == id);
+        let from_country = |code: &str| {
+            let country: Option<Country> = code.parse().ok();
+            accepts(regions, |one| country.is_some_and(|country| known.covers(one, country)))
+        };
+        let any_site = publishers.any.is_empty() && publishers.none.is_empty();
+        let any_region = regions.any.is_empty() && regions.none.is_empty();
+        let of = |by: &CountsBy, is_meant: &dyn Fn(&str) -> bool| {
             let mut sum = Counts::new();
-            let is_meant = |id: &str| publishers.is_empty() || publishers.contains(&id);
-            for (_, counts) in known.iter().filter(|(id, _)| is_meant(id)) {
+            for (_, counts) in by.iter().filter(|(value, _)| is_meant(value)) {
                 counts.iter().for_each(|(at, count)| *sum.entry(*at).or_default() += count);
             }
-            Weekly::of(&sum, now)
-        });
-        week.as_ref().map_or(&Flat, |week| week)
+            Weekly::of(&sum, self.now)
+        };
+        let all = of(&self.by_publisher, &is_all);
+        match (any_site, any_region) {
+            (true, true) => all,
+            (false, true) => of(&self.by_publisher, &on_site).or(all),
+            (true, false) => of(&self.by_country, &from_country).or(all),
+            (false, false) => {
+                let sites = of(&self.by_publisher, &on_site).or_else(|| all.clone())?;
+                let countries = of(&self.by_country, &from_country).or_else(|| all.clone())?;
+                Some(sites.of_both(&countries, &all?))
+            }
+        }
     }
+}
+
+/// Whether a value is targeted.
+fn accepts<T>(clause: &Clause<T>, is: impl Fn(&T) -> bool) -> bool {
+    (clause.any.is_empty() || clause.any.iter().any(&is)) && !clause.none.iter().any(is)
 }

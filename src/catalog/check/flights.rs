@@ -4,12 +4,14 @@ use crate::catalog::check::index::Index;
 use crate::catalog::check::{Findings, context_keys};
 use crate::domain::campaign::Flight;
 use crate::domain::event::{Pricing, Tier};
+use crate::domain::goal::Goals;
 use crate::domain::id::{EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::inventory::Inventory;
 use crate::domain::language::Language;
 use crate::domain::name_key;
 use crate::domain::region::{Region, Regions};
 use crate::domain::targeting::{Clause, Fact};
+use crate::domain::zone::Zone;
 
 /// The most values in `any` or `none` of one targeting dimension.
 const MAX_VALUES: usize = 1_000;
@@ -28,10 +30,42 @@ pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Fin
             let field = format!("goal_{kind}s");
             findings.add(field, "requires `ends`: pacing a goal needs an end date");
         }
+        if goals == Goals::default() && !flight.end.is_hard() {
+            findings.add("end", "requires a goal: \"soft\" goes on until the goals are reached");
+        }
+        if flight.share_percent.is_some() {
+            share(flight, findings);
+        }
+        if let Some(zone) = index.zone_of(flight).filter(|zone| !runs(flight, zone)) {
+            let reason = format!("must include a time between `starts` and `ends` ({zone:?})");
+            findings.add("hours", reason);
+        }
         price(flight, findings);
         targeting(index, flight, findings);
         context_keys::targeting(index, flight, findings);
     }
+}
+
+fn share(flight: &Flight, findings: &mut Findings) {
+    if flight.tier != Tier::Sponsorship {
+        let reason = format!("requires tier \"{}\" (got \"{}\")", Tier::Sponsorship, flight.tier);
+        findings.add("share_percent", reason);
+    }
+    if flight.goals() != Goals::default() {
+        findings
+            .add("share_percent", "must be left out with a goal: a flight has one or the other");
+    }
+}
+
+/// Whether a flight runs in any quarter of an hour between its dates.
+fn runs(flight: &Flight, zone: &Zone) -> bool {
+    let Some((starts, ends)) = flight.starts.zip(flight.ends) else { return true };
+    let unix_ms = |at| zone.rules().to_zoned(at).map(|at| at.timestamp().as_millisecond());
+    let (Ok(starts_ms), Ok(ends_ms)) = (unix_ms(starts), unix_ms(ends)) else { return true };
+    let week_later = starts_ms.saturating_add(8 * 86_400_000);
+    let mut times = (starts_ms..ends_ms.min(week_later)).step_by(900_000);
+    // An error in the dates is reported there.
+    starts_ms >= ends_ms || times.any(|at_ms| flight.hours.contain(zone, at_ms))
 }
 
 fn price(flight: &Flight, findings: &mut Findings) {

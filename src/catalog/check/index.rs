@@ -5,6 +5,7 @@ use crate::domain::creative::Creative;
 use crate::domain::inventory::Inventory;
 use crate::domain::party::Advertiser;
 use crate::domain::region::Regions;
+use crate::domain::zone::Zone;
 use std::collections::{BTreeMap, HashMap};
 
 /// The documents of one list by id.
@@ -72,6 +73,12 @@ impl<'a> Index<'a> {
 
     pub(crate) fn advertiser_of(&self, creative: &Creative) -> Option<&'a Advertiser> {
         self.advertisers.find(self.campaign_of(creative)?.advertiser.as_str())
+    }
+
+    /// The time zone of a flight's advertiser.
+    pub(crate) fn zone_of(&self, flight: &Flight) -> Option<&'a Zone> {
+        let campaign = self.campaigns.find(flight.campaign.as_str())?;
+        Some(&self.advertisers.find(campaign.advertiser.as_str())?.time_zone)
     }
 
     fn campaign_of(&self, creative: &Creative) -> Option<&'a Campaign> {

@@ -11,11 +11,13 @@ pub mod labels;
 mod lookalike;
 mod names;
 mod publishers;
+mod shares;
 pub mod weights;
 
 pub(crate) use creatives::commands;
 pub(crate) use labels::reach as labels;
 pub(crate) use publishers::check_url_prefix;
+pub(crate) use shares::warnings;
 
 use crate::catalog::check::index::{IdIndex, Index};
 use crate::config::document::nearest;

@@ -5,6 +5,7 @@
 mod instance;
 mod late_views;
 mod properties;
+mod share_of_voice;
 mod shared_traffic;
 
 use crate::domain::money::Micros;

@@ -1,7 +1,7 @@
 //! Flights with goals that share traffic, over a day, with the plan and the lottery that serve.
 
 use crate::domain::campaign::Pacing;
-use crate::pacing::plan::{Flat, Pace, Plan, Seen, Traffic};
+use crate::pacing::plan::{Expected, Flat, Pace, Plan, Seen, Traffic};
 use crate::selection::draw;
 use crate::selection::snapshot::Ticket;
 use rand::{RngExt, SeedableRng};
@@ -75,6 +75,7 @@ struct Flight {
 fn run(setup: &Run, seed: u64) -> Vec<f64> {
     let course = Over(Known::of(setup.shape), setup.length_ms as f64);
     let traffic: &dyn Traffic = if setup.known { &course } else { &Flat };
+    let expected = Expected { traffic, time: &Flat };
     let mut dice = Pcg64::seed_from_u64(seed);
     let steps = 1_000;
     let mean =
@@ -91,7 +92,13 @@ fn run(setup: &Run, seed: u64) -> Vec<f64> {
         .map(|contexts| {
             let part = 1.0 / 4.0 * contexts.len() as f64 / CONTEXTS as f64;
             let goal = (slots * part * setup.sold * (1.0 - LOST)).floor();
-            let plan = Plan { starts_ms: 0, ends_ms: setup.length_ms, curve: setup.curve, goal };
+            let plan = Plan {
+                starts_ms: 0,
+                ends_ms: setup.length_ms,
+                curve: setup.curve,
+                soft_end: false,
+                goal,
+            };
             Flight {
                 contexts,
                 plan,
@@ -114,10 +121,10 @@ fn run(setup: &Run, seed: u64) -> Vec<f64> {
         }
         for (place, one) in (0u32..).zip(&mut flights) {
             if one.pace.is_due(&one.plan, now_ms) {
-                one.pace.advance(&one.plan, traffic, now_ms, one.seen);
+                one.pace.advance(&one.plan, &expected, now_ms, one.seen);
             }
-            let share = one.pace.share_now(&one.plan, traffic, now_ms, &one.seen);
-            let supply = one.pace.supply(&one.plan, traffic).unwrap_or(f64::INFINITY);
+            let share = one.pace.share_now(&one.plan, &expected, now_ms, &one.seen);
+            let supply = one.pace.supply(&one.plan, &expected).unwrap_or(f64::INFINITY);
             one.ticket = Ticket::new(place, share, supply);
         }
         let rate = setup.per_second * (setup.shape)(now_ms as f64 / setup.length_ms as f64) / mean;
