@@ -13,8 +13,12 @@ use crate::ledger::leases::Leases;
 /// A campaign without demand for this long gets no larger lease, in milliseconds.
 const BUSY_MS: i64 = 2_000;
 
-/// A campaign without demand for this long releases what others may need, in milliseconds.
+/// A campaign without demand for this long releases what others may need, in milliseconds; and for three
+/// times the time between its last demands, if that is longer. Otherwise one with a demand a minute would
+/// release each lease before it could use it.
 const IDLE_MS: i64 = 5_000;
+const IDLE_GAPS: i64 = 3;
+const MAX_IDLE_MS: i64 = 600_000;
 
 /// Half of the allowance is released after this time without the store, three quarters after three times
 /// as long, and so on. A campaign whose allowance is 15 minutes of reservations is not slowed down for
@@ -72,6 +76,8 @@ pub(crate) struct CampaignLease {
     /// Highest price of recent demand, and the time of the last demand.
     price: Micros,
     last_demand_ms: Option<i64>,
+    /// Time between the last demands: the longest, of which earlier ones count less and less.
+    gap_ms: i64,
     /// Time of the last reservation.
     last_reservation_ms: Option<i64>,
     rate: ReservationRate,
@@ -109,6 +115,9 @@ impl CampaignLease {
     pub(crate) fn note_demand(&mut self, price: Micros, now_ms: i64) {
         let is_idle = self.last_demand_ms.is_none_or(|at_ms| now_ms - at_ms > IDLE_MS);
         self.price = if is_idle { price } else { self.price.max(price) };
+        if let Some(last_ms) = self.last_demand_ms {
+            self.gap_ms = (now_ms - last_ms).max(self.gap_ms - self.gap_ms / 8);
+        }
         self.last_demand_ms = Some(now_ms);
     }
 
@@ -203,7 +212,8 @@ impl CampaignLease {
             (is_short && helps && total > lease).then_some(total)
         } else {
             let is_scarce = free.get() < budget.limit.get() / 10;
-            (idle_ms > IDLE_MS && spare > 0 && is_scarce).then_some(budget.reserved)
+            let patience_ms = (self.gap_ms * IDLE_GAPS).clamp(IDLE_MS, MAX_IDLE_MS);
+            (idle_ms > patience_ms && spare > 0 && is_scarce).then_some(budget.reserved)
         }?;
         self.requested = Some((terms.incarnation, request));
         Some(request)

@@ -70,7 +70,7 @@ impl TrafficHistory {
     /// Reads the requests before `now_ms`, filled or not. Takes as long as a report.
     pub(crate) fn read(views: &Views, now_ms: i64) -> TrafficHistory {
         let now = now_ms.div_euclid(QUARTER_MS);
-        let mut history = TrafficHistory { now, ..TrafficHistory::default() };
+        let mut history = TrafficHistory::at(now);
         for (at, quarter) in views.range(now - forecast::HISTORY..now) {
             let served = quarter.served.iter().map(|(unit, count)| (&unit.page, *count));
             let empty = quarter.empty.iter().map(|(slot, count)| (&slot.page, *count));
@@ -79,7 +79,13 @@ impl TrafficHistory {
         history
     }
 
-    fn add(&mut self, at: i64, page: &PageKey, count: u64) {
+    /// A history up to a quarter of an hour, without any requests.
+    pub(crate) fn at(now: i64) -> TrafficHistory {
+        TrafficHistory { now, ..TrafficHistory::default() }
+    }
+
+    /// Adds requests of a quarter of an hour.
+    pub(crate) fn add(&mut self, at: i64, page: &PageKey, count: u64) {
         for (by, value) in
             [(&mut self.by_publisher, &page.publisher), (&mut self.by_country, &page.region)]
         {

@@ -2,6 +2,7 @@
 //! store, network, crashes and clocks are driven by a seeded random generator. Durations are a sixth of
 //! the production values.
 
+mod delivery;
 mod instance;
 mod late_views;
 mod properties;
