@@ -55,6 +55,7 @@ mod openapi_examples;
 mod openrtb_corpus;
 mod openrtb_requests;
 mod openrtb_validator;
+mod paced_flights;
 mod page_context;
 mod panics;
 mod privacy;

@@ -7,7 +7,6 @@ mod instance;
 mod late_views;
 mod properties;
 mod share_of_voice;
-mod shared_traffic;
 
 use crate::domain::money::Micros;
 use crate::ledger::apply::apply;
