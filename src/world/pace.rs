@@ -132,7 +132,7 @@ impl Pacer {
                             hours,
                             known: &snapshot.regions,
                         };
-                        (self.history.of(&audience), Course::flat(hours, now_ms))
+                        (self.history.of(&audience, now_ms), Course::flat(hours, now_ms))
                     });
                     let expected = Expected { traffic: &course, time: &time };
                     flight.update(&targets(live, at, now_ms), &expected, instances, now_ms);

@@ -7,6 +7,7 @@ use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
+use std::ops::Range;
 
 const START_MS: i64 = 1_777_593_600_000;
 const FLIGHT: &str = "pacing = \"asap\"";
@@ -37,11 +38,20 @@ fn share(shares: &Shares, place: usize) -> f64 {
 
 /// Delivered at each tenth of a day with ten slots a second, of which the share is won and seen.
 fn day(live: &Live, place: usize, budget: &Budget, price: Micros) -> Vec<i64> {
-    let mut pacer = Pacer::default();
+    seconds(&mut Pacer::default(), (live, place), 0..86_400, (budget, price))
+}
+
+/// The same of a part of the day.
+fn seconds(
+    pacer: &mut Pacer,
+    (live, place): (&Live, usize),
+    seconds: Range<i64>,
+    (budget, price): (&Budget, Micros),
+) -> Vec<i64> {
     let slots = live.bindings.slots[place].clone().unwrap();
-    let (mut owed, mut decision) = (0.0, 0u128);
+    let (mut owed, mut decision) = (0.0, u128::try_from(seconds.start).unwrap() << 32);
     let mut tenths = Vec::new();
-    for second in 0..86_400i64 {
+    for second in seconds {
         let now_ms = START_MS + second * 1_000;
         let mut shares = pacer.shares(live, 1, now_ms);
         shares.paced.sort_unstable();
@@ -91,4 +101,62 @@ fn front_loaded_delivers_62_percent_in_the_first_half() {
     let tenths = day(&live, place, &goal, goal::UNIT);
     assert!((60_000..=65_500).contains(&tenths[4]), "{tenths:?}");
     assert!((99_900..=100_000).contains(tenths.last().unwrap()), "{tenths:?}");
+}
+
+#[test]
+fn a_goal_that_is_changed_in_mid_flight_is_delivered_by_the_same_end() {
+    let settings = |goal: u64| {
+        format!(
+            "goal_impressions = {goal}\nstarts = \"2026-05-01T02:00:00\"\nends = \"2026-05-02T02:00:00\""
+        )
+    };
+    for (goal, changed) in [(100_000, 200_000), (100_000, 70_000)] {
+        let (budgets, mut pacer) = (Budgets::default(), Pacer::default());
+        let (live, place) = served(&budgets, &settings(goal));
+        let budget = live.bindings.goals[place][0].1.clone();
+        let half = (&*budget, goal::UNIT);
+        let before = seconds(&mut pacer, (&live, place), 0..43_200, half);
+        let (live, place) = served(&budgets, &settings(changed));
+        let after = seconds(&mut pacer, (&live, place), 43_200..86_400, half);
+        let due = goal as f64 / 2.0 / 0.985;
+        assert!((*before.last().unwrap() as f64 - due).abs() < 7_000.0, "{before:?}");
+        let changed = i64::try_from(changed).unwrap();
+        assert!((changed - 100..=changed).contains(after.last().unwrap()), "{after:?}");
+    }
+}
+
+#[test]
+fn a_goal_is_spread_over_the_hours_in_which_the_flight_runs() {
+    let settings = "goal_impressions = 100_000\nhours = [\"daily 06:00-18:00\"]\nstarts = \"2026-05-01T02:00:00\"\nends = \"2026-05-02T02:00:00\"";
+    let budgets = Budgets::default();
+    let (live, place) = served(&budgets, settings);
+    let goal = live.bindings.goals[place][0].1.clone();
+    let (mut pacer, budget) = (Pacer::default(), (&*goal, goal::UNIT));
+    // In Berlin the day begins at two o'clock: it opens after four hours and closes after sixteen.
+    let parts = [14_400..36_000, 36_000..57_600]
+        .map(|part| seconds(&mut pacer, (&live, place), part, budget).pop().unwrap_or_default());
+    let delivered = goal.balance(START_MS).spent.get() / goal::UNIT.get();
+    assert!((99_900..=100_000).contains(&delivered), "{delivered} {parts:?}");
+}
+
+#[test]
+fn a_flight_with_a_soft_end_takes_all_that_it_may_have_after_it_until_its_goal_is_reached() {
+    let flight = |end: &str| {
+        format!(
+            "goal_impressions = 1_000\nend = \"{end}\"\nstarts = \"2026-04-30T02:00:00\"\nends = \"2026-05-01T02:00:00\""
+        )
+    };
+    let budgets = Budgets::default();
+    for (end, expected) in [("soft", 1.0), ("hard", 0.0)] {
+        let (live, place) = served(&budgets, &flight(end));
+        let shares = Pacer::default().shares(&live, 1, START_MS + 1_000);
+        assert!((share(&shares, place) - expected).abs() < 0.01, "{end}");
+    }
+    let (live, place) = served(&budgets, &flight("soft"));
+    let goal = live.bindings.goals[place][0].1.clone();
+    for decision in 0..1_000 {
+        goal.settle(decision, 0, 0, goal::UNIT);
+    }
+    let shares = Pacer::default().shares(&live, 1, START_MS + 2_000);
+    assert!(share(&shares, place) < 0.01, "a goal is a cap");
 }

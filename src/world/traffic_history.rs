@@ -98,9 +98,9 @@ impl TrafficHistory {
         }
     }
 
-    /// The course of the traffic on these sites and from these regions, in these hours. Between sites and
-    /// regions no connection is assumed.
-    pub(crate) fn of(&mut self, audience: &Audience<'_>) -> Course {
+    /// The course of the traffic on these sites and from these regions, in these hours as the clocks go at
+    /// `now_ms`. Between sites and regions no connection is assumed.
+    pub(crate) fn of(&mut self, audience: &Audience<'_>, now_ms: i64) -> Course {
         let Audience { publishers, regions, hours, .. } = audience;
         let key = format!("{publishers:?} {regions:?} {hours:?}");
         if let Some(known) = self.weeks.get(&key) {
@@ -108,7 +108,10 @@ impl TrafficHistory {
         }
         let week = self.week(audience);
         let week = match hours {
-            Some(hours) => Some(in_hours(&week.unwrap_or_else(Weekly::flat), hours, self.now)),
+            Some(hours) => {
+                let now = now_ms.div_euclid(QUARTER_MS);
+                Some(in_hours(&week.unwrap_or_else(Weekly::flat), hours, now))
+            }
             None => week,
         };
         let course = Course(week.map(Arc::new));
