@@ -27,7 +27,7 @@ pub(crate) struct Hours {
 /// A time of the week that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be days and a time such as `mon-fri 08:00-18:00` or `sat,sun 20:00-02:00`, in quarters of an hour \
+    "`hours` must be days and a time such as `mon-fri 08:00-18:00` or `sat,sun 20:00-02:00`, in quarters of an hour \
      (got `{0}`)"
 )]
 pub(crate) struct InvalidHours(String);

@@ -9,7 +9,7 @@ use crate::pacing::average::Average;
 const WINDOW_MS: f64 = 60_000.0;
 
 /// Time in which what is missing is made up for, in milliseconds, and at least this many slots.
-const HORIZON_MS: f64 = 30_000.0;
+const HORIZON_MS: f64 = 5_000.0;
 const LEAST_SLOTS: f64 = 50.0;
 
 /// Time after which what was missed or won too often is forgotten by a factor of e, in milliseconds: what was

@@ -76,6 +76,7 @@ mod reports;
 mod reservations;
 mod scenarios;
 mod selection;
+mod share_of_voice;
 mod store;
 mod store_topologies;
 mod structure;

@@ -273,3 +273,82 @@ fn checking_references_takes_linear_time_and_bounded_suggestions() {
     let suggestions = findings.iter().filter(|finding| finding.help.is_some()).count();
     assert_eq!(suggestions, super::SUGGESTIONS);
 }
+
+/// The reference flight with these settings.
+fn flight_problems(settings: &str) -> Vec<String> {
+    problems_of("zahid-host.toml", "pacing = \"asap\"", settings)
+}
+
+#[test]
+fn shares_of_voice_soft_ends_and_hours_are_checked() {
+    let dates = "starts = \"2026-12-05T00:00:00\"\nends = \"2026-12-06T00:00:00\"";
+    for (settings, expected) in [
+        ("share_percent = 40", "share_percent: requires tier \"sponsorship\" (got \"standard\")"),
+        ("share_percent = 0", "share_percent: "),
+        ("share_percent = 100.5", "share_percent: "),
+        ("share_percent = nan", "share_percent: "),
+        (
+            "share_percent = 40\ngoal_clicks = 5\nends = \"2027-01-01\"",
+            "must be left out with a goal",
+        ),
+        ("end = \"soft\"", "end: requires a goal"),
+        ("end = \"never\"", "unknown variant `never`, expected `hard` or `soft`"),
+        ("hours = [\"mon 8-18\"]", "`hours` must be days and a time such as `mon-fri 08:00-18:00`"),
+        ("hours = [\"montag 08:00-18:00\"]", "(got `montag 08:00-18:00`)"),
+        ("hours = \"mon 08:00-18:00\"", "expected a sequence"),
+        (
+            &format!("{dates}\nhours = [\"mon-fri 08:00-18:00\"]"),
+            "hours: must include a time between `starts` and `ends` (Europe/Berlin)",
+        ),
+    ] {
+        let problems = flight_problems(settings);
+        assert!(problems.iter().any(|one| one.contains(expected)), "{settings}: {problems:#?}");
+    }
+    for settings in [
+        "end = \"soft\"\ngoal_clicks = 5\nends = \"2027-01-01\"",
+        "hours = [\"mon-fri 08:00-18:00\", \"sat,sun 20:00-02:00\"]",
+        &format!("{dates}\nhours = [\"fri 22:00-02:00\"]"),
+    ] {
+        assert_eq!(flight_problems(settings), [""; 0], "{settings}");
+    }
+}
+
+#[test]
+fn more_than_all_of_the_same_slots_is_allowed_with_a_warning_that_names_the_flights() {
+    let flight = |id: &str, share: f64, topic: &str, rest: &str| {
+        format!(
+            "[[flights]]\nid = \"{id}\"\ncampaign = \"zahid-launch\"\ntier = \"sponsorship\"\npricing = \"flat\"\n\
+             share_percent = {share}\n{rest}\ntargeting = {{ topics = {{ any = [\"{topic}\"] }} }}\n"
+        )
+    };
+    let warnings = |flights: &[String]| {
+        let mut texts =
+            files::EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+        texts.push(("sold.toml".to_owned(), flights.concat()));
+        let inventory = files::parse(&texts).unwrap();
+        let found = crate::catalog::check::warnings(&inventory);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let broad = flight("broad", 60.0, "technology", "");
+    // A topic includes those below it.
+    let oversold = warnings(&[broad.clone(), flight("narrow", 50.0, "ai-agents", "")]);
+    assert_eq!(oversold.len(), 2, "{oversold:?}");
+    assert!(
+        oversold[0].contains("`broad`") && oversold[0].contains("`narrow` (50 %)"),
+        "{oversold:?}"
+    );
+    assert!(oversold[0].contains("110 % of the slots"), "{oversold:?}");
+    for fits in [
+        flight("narrow", 40.0, "ai-agents", ""),
+        flight("elsewhere", 90.0, "cooking", ""),
+        flight("other", 90.0, "ai-agents", "status = \"paused\""),
+    ] {
+        assert_eq!(warnings(&[broad.clone(), fits]), [""; 0]);
+    }
+    let dated = |id: &str, dates: &str| flight(id, 90.0, "technology", dates);
+    let apart = [
+        dated("june", "starts = \"2026-06-01\"\nends = \"2026-06-30\""),
+        dated("july", "starts = \"2026-07-01\"\nends = \"2026-07-31\""),
+    ];
+    assert_eq!(warnings(&apart), [""; 0], "one ends before the other starts");
+}
