@@ -81,8 +81,9 @@ impl Foundation {
         let (snapshot, catalog) = (opened.snapshot, Arc::new(opened.catalog));
         let known = ImageSet::default();
         let images = ImageSet::open(&snapshot.inventory, catalog.images(), &public_url, &known);
-        let metrics = open::metrics(&snapshot, settings).context("cannot register metrics")?;
-        let live = Live::new(snapshot, images, &budgets, 1);
+        let metrics = open::metrics(settings).context("cannot register metrics")?;
+        metrics.set_catalog_version(catalog.head()?.map_or(0, |head| head.number));
+        let live = Live::new(snapshot, images, &budgets, &metrics, 1);
         let log = decision_log(&data, settings, incarnation, clock.now_ms(), &metrics)?;
         let settings = Arc::new(CurrentSettings::new(settings.clone()));
         let world = Worlds::new(live, catalog.saved_archive(), catalog.clone(), clock.now_ms());

@@ -6,14 +6,14 @@ use crate::catalog::files::Loaded;
 use crate::catalog::{AuditContext, Catalog, CatalogError, check, files, pause, tables};
 use crate::clock::Clock;
 use crate::cluster::{CatalogSync, SyncError};
-use crate::config::settings::Activation;
+use crate::config::settings::{Activation, MetricsSettings};
 use crate::config::{ConfigError, Settings, load};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
 use crate::ledger::{Ledger, Rules};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SeriesLimits};
 use crate::publishing::currency;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
@@ -272,27 +272,9 @@ async fn initial_snapshot(
     Ok(compile(inventory, &weights, &labels).stored_as(hash))
 }
 
-/// The metrics, with series for the configured number of campaigns and flights (first by id).
-pub(crate) fn metrics(
-    snapshot: &Snapshot,
-    settings: &Settings,
-) -> Result<Metrics, prometheus::Error> {
-    let inventory = &snapshot.inventory;
-    let campaigns: Vec<(String, String)> = inventory
-        .campaigns
-        .iter()
-        .take(settings.metrics.campaigns)
-        .map(|campaign| {
-            let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
-            let currency = owner.map_or_else(String::new, |owner| owner.currency.to_string());
-            (campaign.id.to_string(), currency)
-        })
-        .collect();
-    let evenly_paced = inventory.flights.iter().filter(|flight| {
-        flight.pacing != crate::domain::campaign::Pacing::Asap
-            && flight.tier != crate::domain::event::Tier::House
-    });
-    let flights: Vec<String> =
-        evenly_paced.take(settings.metrics.flights).map(|flight| flight.id.to_string()).collect();
-    Metrics::new(&campaigns, &flights)
+/// The metrics.
+pub(crate) fn metrics(settings: &Settings) -> Result<Metrics, prometheus::Error> {
+    let MetricsSettings { campaigns, flights, delivery_flights, delivery_placements } =
+        settings.metrics;
+    Metrics::new(SeriesLimits { campaigns, flights, delivery_flights, delivery_placements })
 }

@@ -361,16 +361,22 @@ pub(crate) struct CreativeSettings {
     pub(crate) commands: Vec<String>,
 }
 
-/// The number of campaigns and flights with their own metric series.
+/// The number of campaigns, flights and placements with their own metric series.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MetricsSettings {
     /// The most campaigns with their own series; the others are summed as `other`.
     #[garde(range(max = 1_000))]
     pub(crate) campaigns: usize,
-    /// The most flights with their own series; the others are summed as `other`.
+    /// The most flights with a series of their pace.
     #[garde(range(max = 2_000))]
     pub(crate) flights: usize,
+    /// The most flights with their own series of events; the others are summed as `other`.
+    #[garde(range(max = 1_000))]
+    pub(crate) delivery_flights: usize,
+    /// The most placements with their own series of slots; the others are summed as `other`.
+    #[garde(range(max = 1_000))]
+    pub(crate) delivery_placements: usize,
 }
 
 /// The log output.

@@ -208,10 +208,7 @@ impl Delivery {
             } else {
                 self.decide_slot(&decided, call, slot, &mut taken)
             };
-            match &answer.result {
-                Ok(_) => self.parts.metrics.filled(decided.test),
-                Err(reason) => self.parts.metrics.unfilled(*reason, decided.test),
-            }
+            self.count_slot(&decided, slot, answer.result.as_ref().err().copied());
             let reported = self.reported(&decided, call, slot, &answer);
             decided.reported.push(reported);
             decided.slots.push(answer);
@@ -221,6 +218,15 @@ impl Delivery {
         }
         self.log_decision(&decided, call);
         Ok(decided)
+    }
+
+    fn count_slot(&self, decided: &PageDecision, slot: usize, no_fill: Option<NoFill>) {
+        let metrics = &self.parts.metrics;
+        let of_publisher = &decided.live.bindings.placements[decided.page.publisher as usize];
+        let placement = decided.page.slots[slot].placement;
+        let declared = placement.and_then(|at| of_publisher.get(at as usize));
+        let counters = declared.map_or(metrics.undeclared_slots(), |counters| &**counters);
+        metrics.count_slot(no_fill, decided.test, counters);
     }
 
     fn decide_slot(

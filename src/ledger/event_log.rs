@@ -5,6 +5,7 @@
 
 use crate::domain::event::{EventKind, Verdict};
 use crate::journal::Entry;
+use crate::ledger::delivery_totals::DeliveryTotals;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::outcome::ApplyOutcome;
 use crate::ledger::partition::PartitionState;
@@ -150,4 +151,6 @@ pub struct EventTotals {
     pub billed: BTreeMap<Box<str>, u64>,
     /// Credited and refunded, by campaign, in micros.
     pub(crate) credited_micros: BTreeMap<Box<str>, u64>,
+    /// Final verdicts by flight, since the start of the process.
+    pub(crate) delivery: DeliveryTotals,
 }

@@ -4,6 +4,7 @@ use crate::domain::money::Micros;
 use crate::journal::Entry;
 use crate::ledger::apply;
 use crate::ledger::apply::EntryOutcome;
+use crate::ledger::delivery_totals::DeliveryTotals;
 use crate::ledger::event_log::{EventLog, EventTotals, LedgerUpdate, Listener, LogStatus};
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::outcome::ApplyOutcome;
@@ -23,6 +24,8 @@ pub(crate) struct LocalLog {
     store: u64,
     state: Arc<Mutex<State>>,
     listener: Mutex<Listener>,
+    /// Locked after the state.
+    delivery: Mutex<DeliveryTotals>,
 }
 
 impl LocalLog {
@@ -33,11 +36,21 @@ impl LocalLog {
         state: Arc<Mutex<State>>,
         listener: Listener,
     ) -> LocalLog {
-        LocalLog { folder, store, state, listener: Mutex::new(listener) }
+        LocalLog {
+            folder,
+            store,
+            state,
+            listener: Mutex::new(listener),
+            delivery: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn delivery(&self) -> MutexGuard<'_, DeliveryTotals> {
+        self.delivery.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -45,9 +58,11 @@ impl EventLog for LocalLog {
     fn append(&self, entries: &[Entry]) {
         let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
+        let mut delivery = self.delivery();
         for entry in entries {
             match apply::apply_entry(&mut state, entry).expect("this process encoded it") {
                 EntryOutcome::Next(applied) | EntryOutcome::Gap { applied, .. } => {
+                    applied.verdicts.iter().for_each(|one| delivery.add(one));
                     listener(LedgerUpdate::Applied(&applied));
                 }
                 EntryOutcome::Duplicate => {}
@@ -88,6 +103,7 @@ impl EventLog for LocalLog {
 
     fn totals(&self) -> EventTotals {
         let (state, mut totals) = (self.state(), EventTotals::default());
+        totals.delivery = self.delivery().clone();
         for (kind, tally) in &state.totals() {
             let credited = tally.credited_events();
             let events = Tally { counted: tally.counted + credited, ..tally.clone() };

@@ -10,6 +10,7 @@ pub(crate) mod apply;
 pub mod audit;
 pub(crate) mod checkpoint;
 pub(crate) mod dedupe;
+pub(crate) mod delivery_totals;
 pub mod event_log;
 mod event_search;
 pub(crate) mod flight_counts;

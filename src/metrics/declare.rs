@@ -30,7 +30,12 @@ macro_rules! metrics {
         pub struct Metrics {
             /// Locked while a scrape sets and reads the metrics.
             registry: Mutex<Registry>,
-            own_series: OwnSeries,
+            limits: SeriesLimits,
+            /// Campaigns with series of their own.
+            own_campaigns: Mutex<OwnSeries<String>>,
+            own_delivery: Mutex<OwnDelivery>,
+            placements: Placements,
+            changers: Mutex<OwnSeries<String>>,
             /// Rejected event tokens since the start, in the order of `TokenRejection::ALL`.
             rejected_tokens: [AtomicU64; TokenRejection::ALL.len()],
             $($(#[doc = $help])+ pub $field: $kind,)+
@@ -40,7 +45,7 @@ macro_rules! metrics {
             /// The names of all metrics, without the prefix `adjacent_`.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
-            fn register(registry: Registry, own_series: OwnSeries) -> Result<Metrics, prometheus::Error> {
+            fn register(registry: Registry, limits: SeriesLimits) -> Result<Metrics, prometheus::Error> {
                 Ok(Metrics {
                     $($field: <$kind as declare::MetricKind>::register(&registry, declare::Definition {
                         opts: Opts::new($name, concat!($($help),+).trim_start()),
@@ -49,7 +54,11 @@ macro_rules! metrics {
                             $($($(declare::combinations([$(declare::texts($values)),+])),+)?)?
                         ]),
                     })?,)+
-                    own_series,
+                    limits,
+                    own_campaigns: Mutex::new(OwnSeries::at_most(limits.campaigns)),
+                    own_delivery: OwnDelivery::at_most(limits.delivery_flights, limits.delivery_placements),
+                    placements: Placements::default(),
+                    changers: Mutex::new(OwnSeries::at_most(CHANGERS)),
                     rejected_tokens: [const { AtomicU64::new(0) }; TokenRejection::ALL.len()],
                     registry: Mutex::new(registry),
                 })

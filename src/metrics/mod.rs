@@ -6,21 +6,26 @@
 
 #[macro_use]
 mod declare;
+mod delivery;
 mod money;
 mod observe;
 mod scrape;
+mod series;
 
+pub(crate) use delivery::{DeliveryRows, FlightEvents, Pair, PlacementSlots};
 pub(crate) use money::MoneyRows;
 pub(crate) use scrape::EventRow;
+pub(crate) use series::SeriesLimits;
 
 use crate::domain::event::{EventKind, InvalidReason, NoFill, TokenRejection, Verdict};
 use crate::domain::protocol::Protocol;
 use crate::selection::filter_reason::FilterReason;
 use crate::traffic::review::Indicator;
-use money::OwnSeries;
+use delivery::{OwnDelivery, Placements};
 use prometheus::{
     Gauge, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
+use series::{OTHER, OwnSeries};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
@@ -40,6 +45,8 @@ string_enum! {
 
 /// Stage of flights whose targeting does not match the page.
 pub(crate) const UNMATCHED: &str = "match";
+/// The most names in `catalog_changes_total`.
+const CHANGERS: usize = 50;
 /// The kind of events whose token is rejected, see [`TokenRejection`].
 const UNKNOWN: &str = "unknown";
 
@@ -56,6 +63,9 @@ metrics! {
 
     /// Slots decided, by outcome.
     outcomes: Vec<IntCounter> = "decisions_total" (outcome) in (SlotOutcome::ALL);
+    /// Slots decided, by placement and outcome; the most used placements have their own series. `other` has
+    /// the rest, undeclared placements, and requests that were refused because of overload.
+    delivery_decisions: IntCounterVec = "delivery_decisions_total" (publisher, placement, outcome);
     /// Slots without a unit, by no-fill reason.
     no_fills: Vec<IntCounter> = "no_fill_total" (reason) in (NoFill::ALL);
     /// Flights filtered out in the tiers that decisions visited, by stage.
@@ -98,6 +108,11 @@ metrics! {
     /// Traffic review findings for an operator to check, by sign.
     findings: IntGaugeVec = "review_findings" (sign) in (Indicator::ALL);
 
+    /// Events with a final verdict, by flight: `billed`; `unbilled`, which counted and cost nothing; `duplicate`;
+    /// or why the event is invalid. The flights that deliver most have their own series. An event that is
+    /// credited later stays `billed`.
+    delivery_events: IntCounterVec = "delivery_events_total" (campaign, flight, kind, verdict);
+
     /// Verdicts that changed when the order of a fleet's records became known; adjacent_events_total keeps
     /// the first one.
     verdict_changes: IntCounterVec = "verdict_changes_total"
@@ -114,7 +129,8 @@ metrics! {
     unbilled: IntCounterVec = "unbilled_micros_total" (campaign, currency);
     /// Remaining share of a campaign's lifetime budget, else of its daily budget, 0 to 1.
     budget_left: GaugeVec = "budget_remaining_ratio" (campaign);
-    /// Delivered impressions over those due by now; 1 is on pace.
+    /// What a flight with a goal or a budget to spread has delivered over what is due by now; 1 is on pace.
+    /// Only flights between their start and their end have a series.
     pace: GaugeVec = "flight_pace_ratio" (flight);
 
     // Journal and ledger.
@@ -172,6 +188,11 @@ metrics! {
 
     // Catalog and process.
 
+    /// Number of the catalog's change that is served.
+    catalog_version: IntGauge = "catalog_version";
+    /// Changes of the catalog that were served, by who made them: the id of an API key, or `file`; beyond
+    /// fifty names `other`.
+    catalog_changes: IntCounterVec = "catalog_changes_total" (by) in (["file", OTHER]);
     /// Time since the catalog was last reached.
     snapshot_age: Gauge = "snapshot_age_seconds";
     /// Time from the last catalog change until it was served.
@@ -189,15 +210,11 @@ metrics! {
 }
 
 impl Metrics {
-    /// Registers all metrics. These campaigns (id, currency) and flights get series of their own.
-    pub(crate) fn new(
-        campaigns: &[(String, String)],
-        flights: &[String],
-    ) -> Result<Metrics, prometheus::Error> {
+    /// Registers all metrics.
+    pub(crate) fn new(limits: SeriesLimits) -> Result<Metrics, prometheus::Error> {
         let registry = Registry::new_custom(Some("adjacent".into()), None)?;
-        let metrics = Metrics::register(registry, OwnSeries::new(campaigns, flights))?;
+        let metrics = Metrics::register(registry, limits)?;
         metrics.build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        metrics.create_own_series(campaigns, flights);
         Ok(metrics)
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::domain::event::{EventKind, NoFill, TokenRejection};
 use crate::metrics::scrape::set;
-use crate::metrics::{Metrics, SlotOutcome};
+use crate::metrics::series::OTHER;
+use crate::metrics::{Metrics, PlacementSlots, SlotOutcome};
 use prometheus::IntCounter;
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,24 +16,48 @@ impl Metrics {
         self.rejected_tokens[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a filled slot.
-    pub(crate) fn filled(&self, test: bool) {
-        let outcome = if test { SlotOutcome::Test } else { SlotOutcome::Filled };
-        self.outcomes[outcome as usize].inc();
-    }
-
-    /// Counts a slot without a unit; test slots count as `test` alone.
-    pub(crate) fn unfilled(&self, reason: NoFill, test: bool) {
-        if test {
-            self.outcomes[SlotOutcome::Test as usize].inc();
-            return;
-        }
-        let outcome = match reason {
-            NoFill::Overloaded | NoFill::StaleTooOld => SlotOutcome::Refused,
-            _ => SlotOutcome::NoFill,
+    /// Counts a slot, filled or not, of a placement; test slots count as `test` alone.
+    #[inline]
+    pub(crate) fn count_slot(
+        &self,
+        no_fill: Option<NoFill>,
+        test: bool,
+        placement: &PlacementSlots,
+    ) {
+        let outcome = match no_fill {
+            _ if test => SlotOutcome::Test,
+            None => SlotOutcome::Filled,
+            Some(NoFill::Overloaded | NoFill::StaleTooOld) => SlotOutcome::Refused,
+            Some(_) => SlotOutcome::NoFill,
         };
         self.outcomes[outcome as usize].inc();
-        self.no_fills[reason as usize].inc();
+        placement.count(outcome);
+        if let Some(reason) = no_fill.filter(|_| !test) {
+            self.no_fills[reason as usize].inc();
+        }
+    }
+
+    /// Counts a slot that is refused because of overload.
+    pub(crate) fn count_shed_slot(&self, test: bool) {
+        self.count_slot(Some(NoFill::Overloaded), test, self.undeclared_slots());
+    }
+
+    /// Sets the number of the catalog's change that is served.
+    pub(crate) fn set_catalog_version(&self, number: u64) {
+        self.catalog_version.set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// The number of the catalog's change that is served.
+    pub(crate) fn catalog_version(&self) -> u64 {
+        u64::try_from(self.catalog_version.get()).unwrap_or(0)
+    }
+
+    /// Counts a change of the catalog, by who made it.
+    pub(crate) fn count_catalog_change(&self, who: &str) {
+        let mut names = self.changers.lock().unwrap_or_else(PoisonError::into_inner);
+        names.admit(who.to_owned());
+        let who = if names.has(&who.to_owned()) { who } else { OTHER };
+        self.catalog_changes.with_label_values(&[who]).inc();
     }
 
     /// The counter of flights that a stage filtered out.

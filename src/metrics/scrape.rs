@@ -1,7 +1,7 @@
 //! Metrics that are set from the ledger at a scrape, and the text format.
 
 use crate::domain::event::{EventKind, InvalidReason, TokenRejection};
-use crate::metrics::{Metrics, MoneyRows, UNKNOWN};
+use crate::metrics::{DeliveryRows, Metrics, MoneyRows, UNKNOWN};
 use prometheus::{Encoder, IntCounterVec, TextEncoder};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,12 @@ pub(crate) struct EventRow {
 impl Metrics {
     /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
     /// identity holds in every scrape. `events` is in the order of [`EventKind::ALL`].
-    pub(crate) fn scrape(&self, events: &[EventRow], money: &MoneyRows) -> String {
+    pub(crate) fn scrape(
+        &self,
+        events: &[EventRow],
+        money: &MoneyRows,
+        delivery: &DeliveryRows,
+    ) -> String {
         let rejected_tokens = self.rejected_tokens.each_ref().map(|n| n.load(Ordering::Relaxed));
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         for (kind, row) in EventKind::ALL.iter().zip(events) {
@@ -47,6 +52,7 @@ impl Metrics {
             set(&self.invalid, &[UNKNOWN, reason.as_str()], *count);
         }
         self.set_money(money);
+        self.set_delivery(delivery);
         let mut text = Vec::new();
         let encoder = TextEncoder::new();
         // Encoding into memory cannot fail: names were validated at registration.

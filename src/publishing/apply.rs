@@ -144,6 +144,7 @@ impl Publishing {
             let hash = head.hashes.inventory.clone().unwrap_or_default();
             self.serve_documents((inventory, weights, labels), hash, by.at).await?;
         }
+        self.note_changes(&head);
         Ok(AppliedChange { head, difference })
     }
 }

@@ -28,13 +28,14 @@ impl Publishing {
             return Ok(());
         }
         let Some(head) = self.parts.catalog.head()? else { return Ok(()) };
-        let hash = |hash: Option<String>| hash.unwrap_or_default();
-        let inventory_hash = hash(head.hashes.inventory);
+        let hash = |hash: &Option<String>| hash.clone().unwrap_or_default();
+        let inventory_hash = hash(&head.hashes.inventory);
         let inventory = self.parts.catalog.inventory(&inventory_hash)?;
-        let weights = self.parts.catalog.weights(&hash(head.hashes.weights))?;
-        let labels = self.parts.catalog.labels(&hash(head.hashes.labels))?;
+        let weights = self.parts.catalog.weights(&hash(&head.hashes.weights))?;
+        let labels = self.parts.catalog.labels(&hash(&head.hashes.labels))?;
         let documents = (inventory, weights, labels);
         let lag_ms = self.serve_documents(documents, inventory_hash, head.at).await?;
+        self.note_changes(&head);
         tracing::info!(
             number = head.number,
             who = head.who,

@@ -19,6 +19,22 @@ impl Publishing {
         self.parts.catalog.history()
     }
 
+    /// Shows in the metrics which change is served, and who made those since the last call.
+    pub(super) fn note_changes(&self, head: &Head) {
+        let metrics = &self.parts.metrics;
+        let shown = metrics.catalog_version();
+        if head.number > shown + 1 {
+            // Several changes of other instances at once; unreadable ones are not counted.
+            let entries = self.parts.catalog.history().unwrap_or_default();
+            let new =
+                entries.iter().filter(|entry| (shown + 1..=head.number).contains(&entry.number));
+            new.for_each(|entry| metrics.count_catalog_change(&entry.who));
+        } else if head.number > shown {
+            metrics.count_catalog_change(&head.who);
+        }
+        metrics.set_catalog_version(head.number);
+    }
+
     /// The weights with this hash; reads a file.
     pub(crate) fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {
         self.parts.catalog.weights(hash)

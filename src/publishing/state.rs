@@ -105,7 +105,7 @@ impl Publishing {
         self.write_budgets(&snapshot).await?;
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.parts.clock.now_ms();
-        let fresh = Live::new(snapshot, images, &self.parts.budgets, *next);
+        let fresh = Live::new(snapshot, images, &self.parts.budgets, &self.parts.metrics, *next);
         let terms = self.parts.leasing.lease_terms();
         let spent = fresh.spent(terms.as_ref(), now_ms);
         let Shares { paced, tickets } = self.shares(&fresh, terms.as_ref(), now_ms);

@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod credit;
+mod delivery;
 pub(crate) mod overview;
 pub(crate) mod payers;
 pub(crate) mod report;

@@ -57,6 +57,7 @@ impl Reporting {
         let live = self.world.live();
         let inventory = &live.snapshot().inventory;
         let mut money = MoneyRows { pace: pace::paces(&live, now_ms), ..MoneyRows::default() };
+        money.pace.sort_by(|a, b| a.0.cmp(&b.0));
         // Of one moment, so that all sums are consistent.
         let totals = self.ledger.totals();
         let of_kind = |kind: &EventKind| {
@@ -67,6 +68,7 @@ impl Reporting {
             let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
             let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
             let id = campaign.id.as_str();
+            money.served.push(id.to_owned());
             let of = |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
             money.spend.push((id.to_owned(), currency.clone(), of(&totals.billed)));
             money.credited.push((id.to_owned(), currency.clone(), of(&totals.credited_micros)));
@@ -135,6 +137,7 @@ impl Reporting {
             let count = status.errors.get(kind).copied().unwrap_or(0);
             self.metrics.set_store_errors(kind.as_str(), count);
         }
-        self.metrics.scrape(&events, &money)
+        let delivery = self.delivery(&live, &totals.delivery, now_ms);
+        self.metrics.scrape(&events, &money, &delivery)
     }
 }

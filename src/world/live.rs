@@ -7,7 +7,8 @@ use crate::domain::event::{EventKind, Pricing};
 use crate::domain::goal;
 use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
-use crate::selection::compiled::FlightRow;
+use crate::metrics::{Metrics, PlacementSlots};
+use crate::selection::compiled::{FlightRow, PublisherRow};
 use crate::selection::snapshot::{Snapshot, State, World};
 use crate::token;
 use crate::world::budget::{Budget, BudgetBalance};
@@ -48,6 +49,8 @@ pub struct Bindings {
     pub(crate) dates: Box<[Option<(i64, i64)>]>,
     /// The chances that units are seen, by publisher number and placement: without a key, with one.
     pub(crate) chances: Box<[Box<[Arc<Chances>]>]>,
+    /// Counters of slots for metrics, by publisher number and placement.
+    pub(crate) placements: Box<[Box<[Arc<PlacementSlots>]>]>,
     /// The inventory's id in tokens: the first eight bytes of its hash.
     pub(crate) inventory: u64,
     /// Images of the inventory.
@@ -56,7 +59,12 @@ pub struct Bindings {
 
 impl Bindings {
     /// Makes all lookups of a snapshot.
-    pub(crate) fn new(snapshot: &Snapshot, images: ImageSet, budgets: &Budgets) -> Bindings {
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        images: ImageSet,
+        budgets: &Budgets,
+        metrics: &Metrics,
+    ) -> Bindings {
         let inventory = &snapshot.inventory;
         let zone = |campaign: &crate::domain::campaign::Campaign| {
             let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
@@ -116,15 +124,8 @@ impl Bindings {
             slots: (0u32..).zip(&snapshot.flights).map(slots).collect(),
             paced,
             dates,
-            chances: snapshot
-                .publishers
-                .iter()
-                .map(|row| {
-                    let publisher = &inventory.publishers[row.doc];
-                    let chances = |id: &str| budgets.chances(publisher.id.as_str(), id);
-                    publisher.placements.iter().map(|one| chances(one.id.as_str())).collect()
-                })
-                .collect(),
+            chances: by_placement(snapshot, |publisher, id| budgets.chances(publisher, id)),
+            placements: by_placement(snapshot, |publisher, id| metrics.slots_of(publisher, id)),
             inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
             images: Arc::new(images),
         }
@@ -137,9 +138,10 @@ impl Live {
         snapshot: Arc<Snapshot>,
         images: ImageSet,
         budgets: &Budgets,
+        metrics: &Metrics,
         number: u64,
     ) -> Live {
-        let bindings = Arc::new(Bindings::new(&snapshot, images, budgets));
+        let bindings = Arc::new(Bindings::new(&snapshot, images, budgets, metrics));
         Live { world: World::new(snapshot, State { number, ..State::default() }), bindings }
     }
 
@@ -208,6 +210,16 @@ impl Live {
             .map(|(place, _)| place)
             .collect()
     }
+}
+
+/// What `of` has for each placement, by publisher number and placement.
+fn by_placement<T>(snapshot: &Snapshot, of: impl Fn(&str, &str) -> T) -> Box<[Box<[T]>]> {
+    let of_publisher = |row: &PublisherRow| {
+        let publisher = &snapshot.inventory.publishers[row.doc];
+        let placements = publisher.placements.iter();
+        placements.map(|one| of(publisher.id.as_str(), one.id.as_str())).collect()
+    };
+    snapshot.publishers.iter().map(of_publisher).collect()
 }
 
 /// The dates of each campaign, by number: see [`Bindings::dates`].

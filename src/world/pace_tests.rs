@@ -4,6 +4,7 @@ use super::*;
 use crate::catalog::files;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
+use crate::metrics::{Metrics, SeriesLimits};
 use crate::selection::compile::compile;
 use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
@@ -21,7 +22,10 @@ fn served(budgets: &Budgets, settings: &str) -> (Live, usize) {
     });
     let inventory = files::parse(&texts).unwrap();
     let snapshot = Arc::new(compile(inventory, &Weights::default(), &LabelTable::default()));
-    let live = Live::new(snapshot, ImageSet::default(), budgets, 1);
+    let limits =
+        SeriesLimits { campaigns: 0, flights: 0, delivery_flights: 0, delivery_placements: 0 };
+    let metrics = Metrics::new(limits).unwrap();
+    let live = Live::new(snapshot, ImageSet::default(), budgets, &metrics, 1);
     let flights = &live.snapshot().flights;
     let ids = flights.iter().map(|row| live.snapshot().inventory.flights[row.doc].id.as_str());
     let place = ids.into_iter().position(|id| id.contains("zahid")).unwrap();

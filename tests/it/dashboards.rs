@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const BOARDS: [&str; 5] = ["serving", "money", "traffic", "ledger", "instances"];
+const BOARDS: [&str; 6] = ["serving", "delivery", "money", "traffic", "ledger", "instances"];
 
 /// Series that Prometheus itself creates for every target.
 const UP: &str = "up";
@@ -64,7 +64,7 @@ fn parsed(expression: &str, source: &str) -> Expr {
         .replace("$__rate_interval", "1m")
         .replace("$__range", "1h")
         .replace("$instance", ".*");
-    let plain = ["$campaign", "$currency", "$flight", "$kind"]
+    let plain = ["$campaign", "$currency", "$flight", "$kind", "$publisher"]
         .iter()
         .fold(plain, |text, variable| text.replace(variable, ".*"));
     assert!(!plain.contains('$'), "{source}: unknown dashboard variable: {expression}");

@@ -21,6 +21,7 @@ mod custom_reports;
 mod dashboards;
 mod decision_requests;
 mod decisions;
+mod delivery_metrics;
 mod dependencies;
 mod disk_guard;
 mod documents;

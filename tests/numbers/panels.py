@@ -7,7 +7,7 @@ from processes import ROOT
 
 # Variables that Grafana sets. With one scrape per second its rate interval would be 4 s; 10 s is steadier.
 VARIABLES = {"$__rate_interval": "10s", "$__range": "2m"}
-ANY = ("$instance", "$campaign", "$currency", "$flight", "$kind")
+ANY = ("$instance", "$campaign", "$currency", "$flight", "$kind", "$publisher")
 
 # These queries need 15 minutes of history and are correctly empty a minute after the start.
 NEEDS_HISTORY = "offset 15m"

@@ -131,6 +131,7 @@ impl LocalTotals {
     }
 
     fn add(&mut self, one: &EventVerdict) {
+        self.totals.delivery.add(one);
         self.totals.events.entry(one.event.kind).or_default().add(one.verdict, one.billed);
         add(&mut self.totals.billed, &one.event.attribution.campaign, one.billed);
     }
@@ -237,6 +238,7 @@ mod tests {
 
             prop_assert_eq!(&again.totals.events, &once.totals.events);
             prop_assert_eq!(&again.totals.billed, &once.totals.billed);
+            prop_assert_eq!(&again.totals.delivery, &once.totals.delivery);
             prop_assert!(again.open.is_empty());
         }
     }

@@ -192,7 +192,7 @@ fn decide_request(
     let overload = http.app_data::<Data<Rc<Overload>>>();
     if !within_rate || overload.is_some_and(|overload| overload.sheds_decision()) {
         app.metrics.count_rate_limited(if within_rate { "overload" } else { "flood" });
-        let shed = |_| app.metrics.unfilled(NoFill::Overloaded, request.test);
+        let shed = |_| app.metrics.count_shed_slot(request.test);
         request.placements.iter().for_each(shed);
         return Ok(None);
     }
