@@ -228,35 +228,41 @@ async fn initial_snapshot(
         put(parts, what).await.map(|()| inventory)
     };
     let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
+    // Weights first: the prices of an inventory are checked against them.
+    let (weights, is_new) = match (settings.weights.activation, &hashes.weights) {
+        (Activation::Command, Some(hash)) => (catalog.weights(hash)?, false),
+        _ => (weights(options)?, true),
+    };
+    let now_ms = clock.now_ms();
     let inventory = match (&options.inventory, &hashes.inventory) {
         (Some(path), _) => {
             let texts = files::read(path).map_err(ConfigError::from)?;
             let commands = &settings.creatives.commands;
             let loaded = files::load(&texts, Some(catalog.images()), commands);
             let mut loaded = loaded.map_err(ConfigError::from)?;
+            let mut findings = check::prices(&loaded.inventory, &weights, now_ms);
             if let Some(hash) = &hashes.inventory {
                 let stored = catalog.inventory(hash)?;
                 pause::carry(&stored, &catalog.saved_archive(), &mut loaded.inventory);
-                let findings = currency::findings(&stored, &loaded.inventory, ledger);
-                if !findings.is_empty() {
-                    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-                    return Err(ConfigError::Usage(lines.join("\n")).into());
-                }
+                findings.extend(currency::findings(&stored, &loaded.inventory, ledger));
             }
+            refuse(&findings)?;
             put_inventory(loaded, "inventory from the command line").await?
         }
         (None, Some(hash)) => catalog.inventory(hash)?,
         (None, None) => put_inventory(files::example_with_images(), "example inventory").await?,
     };
-    let weights = match (settings.weights.activation, &hashes.weights) {
-        (Activation::Command, Some(hash)) => catalog.weights(hash)?,
-        _ => {
-            let weights = weights(options)?;
-            let parts = HeadUpdate { weights: Some(&weights), ..HeadUpdate::default() };
-            put(parts, "weights file").await?;
-            weights
-        }
-    };
+    // An inventory that is served already goes on, whatever the weights are now.
+    for finding in check::prices(&inventory, &weights, now_ms) {
+        tracing::error!(%finding, "prices in different currencies are compared as they are");
+    }
+    for stale in check::stale_rates(&inventory, &weights, now_ms) {
+        tracing::warn!(reason = stale, "scores compare prices by an old exchange rate");
+    }
+    if is_new {
+        let parts = HeadUpdate { weights: Some(&weights), ..HeadUpdate::default() };
+        put(parts, "weights file").await?;
+    }
     let labels = labels(&inventory)?;
     let findings = check::labels(&inventory, &labels);
     if let Some(finding) = findings.first() {
@@ -270,6 +276,15 @@ async fn initial_snapshot(
     put(parts, "labels file").await?;
     let hash = catalog.head()?.and_then(|head| head.hashes.inventory).unwrap_or_default();
     Ok(compile(inventory, &weights, &labels).stored_as(hash))
+}
+
+/// Fails with all findings, if there are any.
+fn refuse(findings: &[check::Finding]) -> Result<(), ConfigError> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    Err(ConfigError::Usage(lines.join("\n")))
 }
 
 /// The metrics.

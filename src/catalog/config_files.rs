@@ -1,7 +1,7 @@
 //! The files of a configuration (settings, weights, labels, inventory), wherever they are stored.
 
 use crate::catalog::check::Finding;
-use crate::catalog::files::{ImageSources, Loaded};
+use crate::catalog::files::{Against, ImageSources, Loaded};
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::schema::Kind;
@@ -106,13 +106,15 @@ impl ConfigFiles {
     /// table among the files, flights are checked against the compiled-in one; without settings,
     /// commands against those that a server would read.
     pub(crate) fn read(&self) -> Result<CheckedConfig, Vec<Problem>> {
-        self.read_with(None)
+        self.read_with(None, None)
     }
 
-    /// Like [`Self::read`]; images that are named by an address must be in `stored`, if given.
+    /// Like [`Self::read`]; images that are named by an address must be in `stored`, if given. With the time in
+    /// Unix milliseconds, prices are checked against the weights among the files, else the given ones.
     pub(crate) fn read_with(
         &self,
         stored: Option<&ImageStore>,
+        prices: Option<(&Weights, i64)>,
     ) -> Result<CheckedConfig, Vec<Problem>> {
         let mut problems = Vec::new();
         let settings = self.settings.as_ref().map(|(name, text)| {
@@ -130,13 +132,19 @@ impl ConfigFiles {
         let images = ImageSources { read, stored };
         let inventory = files::load_with(&self.inventory, images, commands.as_deref(), |groups| {
             let regions = Regions::build(groups).unwrap_or_default();
+            let prices = prices.and_then(|(known, now_ms)| match &weights {
+                // Invalid weights are a problem of their own.
+                Some(read) => Some((read.clone().ok()?, now_ms)),
+                None => Some((known.clone(), now_ms)),
+            });
             let Some((name, text)) = &self.labels else {
-                return tables::labels(files::LABELS.0, files::LABELS.1, &regions).ok();
+                let labels = tables::labels(files::LABELS.0, files::LABELS.1, &regions).ok();
+                return Against { labels, prices };
             };
             let result = tables::labels(name, text, &regions);
             let table = result.as_ref().ok().cloned();
             labels = Some(result);
-            table
+            Against { labels: table, prices }
         });
         let inventory = (!self.inventory.is_empty()).then_some(inventory);
         let (inventory, images) = match collect(inventory, &mut problems) {
@@ -250,8 +258,11 @@ mod tests {
 
         let table: LabelTable = toml::from_str(&table).unwrap();
         let images = ImageSources { read: files::in_folder, stored: None };
-        let problems =
-            files::load_with(&narrow.inventory, images, None, |_| Some(table)).unwrap_err();
+        let problems = files::load_with(&narrow.inventory, images, None, |_| Against {
+            labels: Some(table),
+            prices: None,
+        })
+        .unwrap_err();
         let zahid = problems.iter().find(|problem| problem.file.contains("zahid")).unwrap();
         assert!(zahid.reason.contains("without a reviewed label"), "{zahid}");
         assert!(zahid.line > 1 && zahid.path.ends_with("targeting.regions"), "{zahid}");

@@ -88,8 +88,27 @@ pub(crate) fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifferenc
     differences.into_iter().filter(|difference| !empty(difference)).collect()
 }
 
+/// The weights that differ. Exchange rates are identified by currency and day; `newest` is the newest rate of a
+/// currency as a number.
 pub(crate) fn weights(old: &Weights, new: &Weights) -> Vec<FieldChange> {
-    fields(old, new)
+    let keyed = |weights: &Weights| {
+        let mut found = value(weights);
+        if let Some(table) = &weights.exchange_rates {
+            let mut rates = serde_json::Map::new();
+            for rate in &table.rates {
+                let (currency, from) = (rate.currency.to_string(), rate.from.to_string());
+                let newest = table.newest(rate.currency);
+                rates.entry(currency.clone()).or_insert_with(|| serde_json::json!({}));
+                rates[&currency][from] = value(&rate.per_reference);
+                rates[&currency]["newest"] =
+                    value(&newest.map(|rate| rate.per_reference.approximately()));
+            }
+            found["exchange_rates"] = serde_json::json!({ "reference": table.reference });
+            found["exchange_rates"]["rates"] = rates.into();
+        }
+        found
+    };
+    fields(&keyed(old), &keyed(new))
 }
 
 /// The fields of a label table that differ; rows are identified by region and language.
@@ -115,6 +134,15 @@ pub(crate) fn largest(weights: &[FieldChange]) -> f64 {
 }
 
 fn relative(field: &FieldChange) -> f64 {
+    // A rate that is added has no value before, and one that is removed none after.
+    let is_rate = field.path.starts_with("exchange_rates");
+    if is_rate && (field.old.is_none() || field.new.is_none()) {
+        return 0.0;
+    }
+    // A row that is corrected counts by what it changes of the newest rate.
+    if is_rate && field.path != "exchange_rates.reference" && !field.path.ends_with(".newest") {
+        return 0.0;
+    }
     let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
     match (number(&field.old), number(&field.new)) {
         (Some(old), Some(new)) if old == new => 0.0,

@@ -13,6 +13,7 @@ use crate::domain::label::LabelTable;
 use crate::domain::lists;
 use crate::domain::lists::{LISTS, ListItem};
 use crate::domain::region::RegionGroup;
+use crate::domain::weights::Weights;
 use std::collections::HashMap;
 use std::io;
 use std::io::Read;
@@ -108,7 +109,7 @@ pub(crate) struct ImageSources<'a> {
 /// The validated inventory that these files define together; its lists are in id order.
 pub fn parse(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
     let images = ImageSources { read: in_folder, stored: None };
-    load_with(files, images, None, |_| None).map(|loaded| loaded.inventory)
+    load_with(files, images, None, |_| Against::default()).map(|loaded| loaded.inventory)
 }
 
 /// Like [`parse`], and reads the images that the files refer to by path. Images that they refer to
@@ -118,16 +119,27 @@ pub(crate) fn load(
     stored: Option<&ImageStore>,
     commands: &[String],
 ) -> Result<Loaded, Vec<Problem>> {
-    load_with(files, ImageSources { read: in_folder, stored }, Some(commands), |_| None)
+    load_with(files, ImageSources { read: in_folder, stored }, Some(commands), |_| {
+        Against::default()
+    })
 }
 
-/// Like [`load()`], with `None` for commands that are not to be checked, and checks against a label table that every reader a flight can reach has a
-/// label. `labels` is called once, with the region groups that these files define.
+/// What an inventory is checked against, as far as it is known.
+#[derive(Default)]
+pub(crate) struct Against {
+    /// Every reader a flight can reach has a label in it.
+    pub(crate) labels: Option<LabelTable>,
+    /// Weights by which prices are compared, and the time in Unix milliseconds.
+    pub(crate) prices: Option<(Weights, i64)>,
+}
+
+/// Like [`load()`], with `None` for commands that are not to be checked, and checks against labels and weights.
+/// `against` is called once, with the region groups that these files define.
 pub(crate) fn load_with(
     files: &[(String, String)],
     sources: ImageSources<'_>,
     commands: Option<&[String]>,
-    labels: impl FnOnce(&[RegionGroup]) -> Option<LabelTable>,
+    against: impl FnOnce(&[RegionGroup]) -> Against,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut documents = Vec::new();
@@ -149,7 +161,7 @@ pub(crate) fn load_with(
             origins: &mut origins,
         });
     }
-    let labels = labels(&inventory.regions);
+    let Against { labels, prices } = against(&inventory.regions);
     let mut images = Vec::new();
     if problems.is_empty() {
         let mut findings =
@@ -162,6 +174,9 @@ pub(crate) fn load_with(
         findings.extend(commands.iter().flat_map(|approved| check::commands(&inventory, approved)));
         if let Some(table) = &labels {
             findings.extend(check::labels(&inventory, table));
+        }
+        if let Some((weights, now_ms)) = &prices {
+            findings.extend(check::prices(&inventory, weights, *now_ms));
         }
         let first = findings.iter().take(MAX_PROBLEMS);
         problems.extend(first.map(|finding| origins.locate(&documents, finding)));
@@ -187,8 +202,10 @@ pub fn example() -> Inventory {
 /// The example inventory with its images.
 pub(crate) fn example_with_images() -> Loaded {
     let files = EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    load_with(&files, ImageSources { read: compiled_in, stored: None }, None, |_| None)
-        .expect("a test validates the example inventory")
+    load_with(&files, ImageSources { read: compiled_in, stored: None }, None, |_| {
+        Against::default()
+    })
+    .expect("a test validates the example inventory")
 }
 
 /// Reads an image relative to the folder of the file that refers to it. Reads at most one byte more

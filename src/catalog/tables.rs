@@ -12,7 +12,7 @@ pub fn weights(name: &str, text: &str) -> Result<Weights, Vec<Problem>> {
     let document = Document::parse(name, text)?;
     let weights: Weights = document::read(&document)?;
     let found = check::weights::check(&weights);
-    let problem = |(path, reason): (&str, String)| document.problem(path, &reason, None);
+    let problem = |(path, reason): (String, String)| document.problem(&path, &reason, None);
     if found.is_empty() { Ok(weights) } else { Err(found.into_iter().map(problem).collect()) }
 }
 

@@ -1,8 +1,10 @@
 //! `adjacent apply`: apply files to the served catalog, after showing the diff.
 
-use crate::catalog::AuditContext;
+use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::difference::Difference;
 use crate::catalog::image_store::ImageStore;
+use crate::catalog::{AuditContext, check};
+use crate::cli::catalog::Served;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog};
@@ -34,8 +36,12 @@ impl Apply {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let served = catalog::served(&self.access.data)?;
         let stored = ImageStore::read_only(&self.access.data);
-        let read = arguments::layout(&self.paths)?.read_with(Some(&stored));
+        let weights = served.weights.clone().unwrap_or_default();
+        let now_ms = SystemClock::starting_at_least(0).now_ms();
+        let layout = arguments::layout(&self.paths)?;
+        let read = layout.read_with(Some(&stored), Some((&weights, now_ms)));
         let new = served.with_manual_pauses(read.map_err(ConfigError::from)?);
+        check_served_prices(&served, &new, now_ms)?;
         let difference = served.difference(&new);
         output.warnings(&new.warnings());
         output.line(difference.to_string().trim_end())?;
@@ -64,6 +70,21 @@ impl Apply {
         output.line(format_args!("applied as change {number}"))?;
         Ok(output.json_only(&outcome(true, number, &difference))?)
     }
+}
+
+/// Checks new weights against the prices of an inventory that stays.
+fn check_served_prices(
+    served: &Served,
+    new: &CheckedConfig,
+    now_ms: i64,
+) -> Result<(), ConfigError> {
+    let (Some(weights), None, Some(inventory)) = (&new.weights, &new.inventory, &served.inventory)
+    else {
+        return Ok(());
+    };
+    let findings = check::prices(inventory, weights, now_ms);
+    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    if lines.is_empty() { Ok(()) } else { Err(ConfigError::Usage(lines.join("\n"))) }
 }
 
 fn outcome(applied: bool, number: u64, difference: &Difference) -> serde_json::Value {

@@ -1,10 +1,12 @@
 //! `adjacent check`: validates files and prints a summary of their content.
 
 use crate::app::open;
+use crate::catalog::check;
 use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::image_store::ImageStore;
-use crate::cli::arguments;
 use crate::cli::output::{Output, counted};
+use crate::cli::{arguments, catalog};
+use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use crate::config::geo::CountryDatabase;
 use crate::domain::image::Address;
@@ -25,7 +27,11 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let stored = self.data.is_dir().then(|| ImageStore::read_only(&self.data));
-        let read = arguments::layout(&self.paths)?.read_with(stored.as_ref());
+        // Without weights among the files, prices are compared by the served ones, else the default ones.
+        let served = catalog::served(&self.data)?.weights.unwrap_or_default();
+        let now_ms = SystemClock::starting_at_least(0).now_ms();
+        let layout = arguments::layout(&self.paths)?;
+        let read = layout.read_with(stored.as_ref(), Some((&served, now_ms)));
         let checked = read.map_err(ConfigError::from)?;
         if let Some(settings) = &checked.settings {
             open::datacenters(settings)?;
@@ -35,8 +41,14 @@ impl Check {
                 .iter()
                 .try_for_each(|file| CountryDatabase::open(Path::new(file)).map(drop))?;
         }
-        output.warnings(&checked.warnings());
-        Ok(output.result(summary(&checked), &json_summary(&checked))?)
+        let weights = checked.weights.as_ref().unwrap_or(&served);
+        let mut warnings: Vec<String> =
+            checked.warnings().iter().map(ToString::to_string).collect();
+        let inventory = checked.inventory.iter();
+        warnings.extend(inventory.flat_map(|one| check::stale_rates(one, weights, now_ms)));
+        let mut text = summary(&checked);
+        warnings.iter().for_each(|reason| text.push_str(&format!("\nwarning: {reason}")));
+        Ok(output.result(text, &json_summary(&checked, &warnings))?)
     }
 }
 
@@ -67,7 +79,7 @@ fn summary(checked: &CheckedConfig) -> String {
     format!("valid: {}", parts.join(", "))
 }
 
-fn json_summary(checked: &CheckedConfig) -> serde_json::Value {
+fn json_summary(checked: &CheckedConfig, warnings: &[String]) -> serde_json::Value {
     let inventory = checked.inventory.as_ref().map(|inventory| {
         serde_json::json!({
             "hash": content_hash(inventory),
@@ -86,7 +98,7 @@ fn json_summary(checked: &CheckedConfig) -> serde_json::Value {
         "weights": checked.weights.as_ref().map(content_hash_of),
         "labels": checked.labels.as_ref().map(content_hash_of),
         "inventory": inventory,
-        "warnings": checked.warnings(),
+        "warnings": warnings,
     })
 }
 

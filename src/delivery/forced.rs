@@ -21,7 +21,7 @@ pub(crate) fn win(request: &Request<'_>, slot: usize, id: &str) -> Option<Winner
         creative: number,
         variant: 0,
         style: *accepted.or_else(|| document.styles.first())?,
-        score: score::score(snapshot, flight, request.page),
+        score: score::score(snapshot, flight, request.page, request.now_ms),
         matched: score::matched(snapshot, flight, request.page),
         flight_propensity: u32::MAX,
         creative_propensity: u32::MAX,

@@ -1,5 +1,6 @@
 //! Scoring weights, set by the operator.
 
+use crate::domain::exchange_rates::ExchangeRates;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,8 @@ pub struct Weights {
     /// Exponent of the price: 0 ignores it, 1 is proportional.
     #[garde(range(min = 0.0, max = 4.0))]
     pub price_weight: f64,
-    /// The CPM that corresponds to a price factor of 1, in micros of any currency.
+    /// The CPM that corresponds to a price factor of 1, in micros; with exchange rates, of their reference
+    /// currency.
     #[garde(range(min = 1, max = 1_000_000_000_000_i64))]
     pub price_reference_micros: i64,
     /// Expected clicks per thousand impressions, to convert a CPC into a CPM.
@@ -45,6 +47,10 @@ pub struct Weights {
     /// Maximum number of candidates per tier in a draw; the highest weight and price enter first.
     #[garde(range(min = 1, max = 100_000))]
     pub max_candidates: u32,
+    /// Rates by which prices in different currencies are compared. Required where such prices compete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub exchange_rates: Option<ExchangeRates>,
 }
 
 /// Factors for topic matches.
@@ -92,6 +98,7 @@ impl Default for Weights {
             sharpness: 1.0,
             explore_floor: 0.02,
             max_candidates: 512,
+            exchange_rates: Some(ExchangeRates::example()),
         }
     }
 }

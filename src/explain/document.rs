@@ -3,11 +3,9 @@
 use crate::domain::event::Tier;
 use crate::domain::targeting::PageFacts;
 use crate::explain::replay::Replay;
-use crate::selection::boosts::Level;
+use crate::explain::terms::{TermsView, factor, terms};
 use crate::selection::choose::Winner;
 use crate::selection::filter_reason::FilterReason;
-use crate::selection::fixed::Q32;
-use crate::selection::score::Score;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::trace::SlotTrace;
 use schemars::JsonSchema;
@@ -180,23 +178,6 @@ pub(crate) struct CandidateView {
     pub(crate) terms: Option<TermsView>,
 }
 
-/// The factors of a score.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub(crate) struct TermsView {
-    /// How closely its topics match the page's.
-    pub(crate) topic: Level,
-    /// How closely its regions match the reader's.
-    pub(crate) region: Level,
-    /// Whether one of its entities is on the page.
-    pub(crate) entity: bool,
-    /// Whether one of its keywords is on the page.
-    pub(crate) keyword: bool,
-    /// Relevance: topic, region, entity and keyword combined, clamped.
-    pub(crate) relevance: f64,
-    /// Weight and price combined.
-    pub(crate) weight_and_price: f64,
-}
-
 /// A filtered flight.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct FilteredView {
@@ -236,11 +217,6 @@ pub(crate) struct Want {
 
 pub(super) fn chance(part: u32) -> f64 {
     f64::from(part) / 4_294_967_296.0
-}
-
-/// `exp` of a logarithm, rounded for display.
-pub(super) fn factor(ln: Q32) -> f64 {
-    (ln.to_f64().exp() * 10_000.0).round() / 10_000.0
 }
 
 pub(super) fn flight_id(snapshot: &Snapshot, place: usize) -> &str {
@@ -324,7 +300,7 @@ fn slot_view(replay: &Replay, slot: usize) -> SlotView {
             advertiser: advertiser_id(snapshot, candidate.place).to_owned(),
             probability: chance(candidate.probability),
             score: Some(factor(candidate.score.ln_score)),
-            terms: Some(terms(&candidate.score)),
+            terms: Some(terms(snapshot, candidate.place, &candidate.score, line.at_ms)),
         })
         .collect();
     candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability));
@@ -352,17 +328,6 @@ fn slot_view(replay: &Replay, slot: usize) -> SlotView {
                 reason: stage.sentence(),
             })
             .collect(),
-    }
-}
-
-fn terms(score: &Score) -> TermsView {
-    TermsView {
-        topic: score.topic,
-        region: score.region,
-        entity: score.entity,
-        keyword: score.keyword,
-        relevance: factor(score.ln_relevance),
-        weight_and_price: factor(score.ln_static),
     }
 }
 

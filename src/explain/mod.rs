@@ -4,6 +4,7 @@ pub(crate) mod document;
 pub(crate) mod redact;
 pub(crate) mod remote;
 pub(crate) mod replay;
+mod terms;
 pub(crate) mod want;
 
 pub(crate) use document::Explanation;

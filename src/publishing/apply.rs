@@ -105,6 +105,15 @@ impl Publishing {
             let settings = self.parts.settings.get();
             let commands = |new| check::commands(new, &settings.creatives.commands);
             findings.extend(new.iter().flat_map(commands));
+            findings.extend(wanted.weights.iter().flat_map(check::weights));
+            let weights = wanted.weights.as_ref().unwrap_or(&old_weights);
+            if new.is_some() || wanted.weights.is_some() {
+                let now_ms = self.parts.clock.now_ms();
+                findings.extend(check::prices(inventory, weights, now_ms));
+                for stale in check::stale_rates(inventory, weights, now_ms) {
+                    tracing::warn!(reason = stale, "scores compare prices by an old exchange rate");
+                }
+            }
             if let Some(new) = &new {
                 let stored = self.parts.catalog.images();
                 findings.extend(stored.missing(new, &wanted.images));

@@ -1,9 +1,11 @@
 //! The weights as logarithms, and the terms of a score that they give.
 
 use crate::domain::event::Pricing;
+use crate::domain::exchange_rates::ExchangeRates;
 use crate::domain::money::Micros;
 use crate::domain::weights::Weights;
 use crate::selection::fixed::Q32;
+use crate::selection::price::PriceShifts;
 
 string_enum! {
     /// How closely a flight's targeting matches the page's topic or the reader's country.
@@ -28,6 +30,10 @@ pub(crate) struct Boosts {
     price_weight: Q32,
     ln_reference: Q32,
     ln_clicks: Q32,
+    /// The rates by which prices are compared, for explanations.
+    pub(crate) exchange_rates: Option<ExchangeRates>,
+    /// The same as logarithms.
+    pub(crate) prices: PriceShifts,
     /// Expected clicks per thousand impressions.
     pub(crate) clicks_per_thousand: f64,
     /// Share of draws that ignore scores, in units of 2^-32.
@@ -37,11 +43,12 @@ pub(crate) struct Boosts {
 }
 
 impl Boosts {
-    /// Computes the logarithms of `weights`, once per snapshot.
-    pub(crate) fn new(weights: &Weights) -> Boosts {
+    /// Computes the logarithms of `weights`, once per snapshot; `rates` are those by which prices are converted.
+    pub(crate) fn new(weights: &Weights, rates: Option<&ExchangeRates>) -> Boosts {
         let topic = &weights.topic_boost;
         let region = &weights.region_boost;
         let reference = u64::try_from(weights.price_reference_micros).unwrap_or(1).max(1);
+        let price_weight = Q32::from_f64(weights.price_weight);
         let cap = Q32::ln_of(weights.relevance_cap);
         let clamped = |terms: Q32| terms.min(cap).max(Q32::ZERO);
         let entity = [Q32::ZERO, Q32::ln_of(weights.entity_boost)];
@@ -53,9 +60,11 @@ impl Boosts {
                 .map(|t| region.map(|r| entity.map(|e| keyword.map(|k| clamped(t + r + e + k))))),
             floor: Q32::ln_of(weights.relevance_floor),
             sharpness: Q32::from_f64(weights.sharpness),
-            price_weight: Q32::from_f64(weights.price_weight),
+            price_weight,
             ln_reference: Q32::ln_of_int(reference),
             ln_clicks: Q32::ln_of(weights.clicks_per_thousand),
+            prices: PriceShifts::new(rates, price_weight),
+            exchange_rates: rates.cloned(),
             clicks_per_thousand: weights.clicks_per_thousand,
             explore: share(weights.explore_floor),
             max_candidates: usize::try_from(weights.max_candidates).unwrap_or(usize::MAX),
@@ -81,8 +90,8 @@ impl Boosts {
         self.sharpness.times(ln_static + ln_relevance)
     }
 
-    /// The page-independent part of the score: weight and price. A price of zero counts as the
-    /// reference price, so that flat-rate and house flights compete by weight only.
+    /// The page-independent part of the score: weight and price, which is not converted. A price of zero
+    /// counts as the reference price, so that flat-rate and house flights compete by weight only.
     pub(crate) fn ln_static(&self, weight: f64, pricing: Pricing, price_micros: Micros) -> Q32 {
         let ln_price = match u64::try_from(price_micros.get()) {
             Ok(0) | Err(_) => self.ln_reference,

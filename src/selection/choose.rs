@@ -194,6 +194,7 @@ fn gather(
 ) {
     let snapshot = &*context.world.snapshot;
     let boosts = &snapshot.boosts;
+    let shifts = boosts.prices.at(context.now_ms);
     let check_all =
         !context.exclusions.masked.is_empty() || !context.exclusions.rejected.is_empty();
     for (word, available) in available.iter().enumerate() {
@@ -229,10 +230,13 @@ fn gather(
                 counts.truncated += 1;
             } else {
                 let inputs = snapshot.index.draw_inputs[place];
+                let ln_static = shifts
+                    .apply(inputs.currency, inputs.ln_static)
+                    .unwrap_or_else(|| snapshot.flights[place].ln_weight);
                 candidates.push(Candidate {
                     place: u32::try_from(place).unwrap_or(u32::MAX),
                     stable_id: inputs.stable_id,
-                    ln_score: boosts.ln_score(inputs.ln_static, ln_relevance),
+                    ln_score: boosts.ln_score(ln_static, ln_relevance),
                 });
             }
         }
@@ -287,7 +291,7 @@ fn finish(context: &SlotContext<'_>, place: usize, flight_propensity: u32) -> Op
         creative: drawn.creative,
         variant: drawn.variant,
         style: *style,
-        score: score::score(snapshot, flight, context.page),
+        score: score::score(snapshot, flight, context.page, context.now_ms),
         matched: score::matched(snapshot, flight, context.page),
         flight_propensity,
         creative_propensity: drawn.propensity,

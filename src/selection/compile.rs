@@ -21,6 +21,7 @@ use crate::selection::boosts::Boosts;
 use crate::selection::compiled::{Compiled, CreativeRow, FlightRow, PublisherRow, style_bit};
 use crate::selection::dice::stable_id;
 use crate::selection::fixed::Q32;
+use crate::selection::price;
 use crate::selection::snapshot::Snapshot;
 use crate::selection::targets::Targets;
 use hashbrown::HashMap;
@@ -50,7 +51,8 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
     let regions = Regions::build(&inventory.regions).unwrap_or_default();
     let (taxonomy, _) = Taxonomy::compile(&inventory.topics);
     let (entities, _) = Entities::compile(&inventory.entities, &taxonomy);
-    let boosts = Boosts::new(weights);
+    let rates = weights.exchange_rates.as_ref().filter(|rates| rates.apply_to(&inventory));
+    let boosts = Boosts::new(weights, rates);
     let keywords: BTreeSet<String> = inventory
         .flights
         .iter()
@@ -130,7 +132,10 @@ fn ranked(compiled: &Compiled) -> Vec<FlightRow> {
             flight_row(compiled, doc, own)
         })
         .collect();
-    flights.sort_by(|a, b| (a.tier, b.ln_static, a.doc).cmp(&(b.tier, a.ln_static, b.doc)));
+    // Ranks do not change with time, so they use the newest rates.
+    let newest = compiled.boosts.prices.at(i64::MAX);
+    let ln_static = |flight: &FlightRow| flight.ln_static_at(newest);
+    flights.sort_by(|a, b| (a.tier, ln_static(b), a.doc).cmp(&(b.tier, ln_static(a), b.doc)));
     flights
 }
 
@@ -199,6 +204,11 @@ fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<Fl
         hours: (!flight.hours.is_always())
             .then(|| Box::new((flight.hours.clone(), payer.time_zone.clone()))),
         ln_static: compiled.boosts.ln_static(flight.weight, flight.pricing, flight.price_micros),
+        ln_weight: Q32::ln_of(flight.weight),
+        currency: match flight.price_micros {
+            Micros::ZERO => price::REFERENCE,
+            _ => compiled.boosts.prices.number(payer.currency),
+        },
         paused: flight.is_paused()
             || owner.is_paused()
             || payer.is_paused()

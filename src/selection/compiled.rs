@@ -16,6 +16,7 @@ use crate::domain::taxonomy::{Taxonomy, TopicIx};
 use crate::domain::zone::Zone;
 use crate::selection::boosts::Boosts;
 use crate::selection::fixed::Q32;
+use crate::selection::price::ShiftsNow;
 use crate::selection::targets::Targets;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -84,8 +85,12 @@ pub struct FlightRow {
     pub(crate) soft_end: bool,
     /// The hours of the week in which it runs, and their time zone; `None` for always.
     pub(crate) hours: Option<Box<(Hours, Zone)>>,
-    /// Logarithm of weight and price.
+    /// Logarithm of weight and price, before the price is converted.
     pub(crate) ln_static: Q32,
+    /// Logarithm of the weight alone.
+    pub(crate) ln_weight: Q32,
+    /// Number of the price's currency, see [`PriceShifts`](crate::selection::price::PriceShifts).
+    pub(crate) currency: u8,
     /// Whether it, its campaign or its advertiser is paused, or it has no live creative.
     pub(crate) paused: bool,
     /// Whether it may run on sensitive pages.
@@ -107,6 +112,13 @@ pub struct FlightRow {
     pub(crate) styles: u8,
     /// Indices of its live creatives.
     pub(crate) creatives: Box<[u32]>,
+}
+
+impl FlightRow {
+    /// Logarithm of weight and price, converted; of the weight alone if the price has no rate.
+    pub(crate) fn ln_static_at(&self, shifts: ShiftsNow<'_>) -> Q32 {
+        shifts.apply(self.currency, self.ln_static).unwrap_or(self.ln_weight)
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -51,8 +51,10 @@ pub(crate) struct Index {
 pub(crate) struct DrawInputs {
     /// The flight's random seed.
     pub(crate) stable_id: u64,
-    /// Logarithm of weight and price.
+    /// Logarithm of weight and price, before the price is converted.
     pub(crate) ln_static: Q32,
+    /// Number of the price's currency.
+    pub(crate) currency: u8,
 }
 
 fn places(flights: &[FlightRow], filter: impl Fn(&FlightRow) -> bool) -> impl Iterator<Item = u32> {
@@ -109,7 +111,11 @@ impl Index {
             }),
             draw_inputs: flights
                 .iter()
-                .map(|f| DrawInputs { stable_id: f.stable_id, ln_static: f.ln_static })
+                .map(|f| DrawInputs {
+                    stable_id: f.stable_id,
+                    ln_static: f.ln_static,
+                    currency: f.currency,
+                })
                 .collect(),
             dimensions: Dimensions::build(pool, compiled),
             blocked: blocked(pool, compiled),

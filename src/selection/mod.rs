@@ -24,6 +24,7 @@ pub(crate) mod no_fill;
 pub mod page;
 pub(crate) mod page_warnings;
 pub(crate) mod plan;
+pub(crate) mod price;
 pub(crate) mod query;
 pub mod resolve;
 pub mod rules;

@@ -1,7 +1,8 @@
 //! The score of a candidate on a page: a product, computed as a sum of logarithms.
 //!
-//! `ln score = sharpness·(ln weight + price_weight·ln(price / reference) + ln relevance)`, all in Q32
-//! fixed point, so that every instance computes the same bits.
+//! `ln score = sharpness·(ln weight + price_weight·ln(price / rate / reference) + ln relevance)`, all in Q32
+//! fixed point, so that every instance computes the same bits. The rate is that of the price's currency, 1
+//! without exchange rates.
 
 use crate::domain::entity::EntityIx;
 use crate::domain::taxonomy::TopicIx;
@@ -24,7 +25,7 @@ pub struct Score {
     pub(crate) keyword: bool,
     /// Topic, entity, region and keyword combined, clamped to the cap.
     pub(crate) ln_relevance: Q32,
-    /// Weight and price.
+    /// Weight and price, converted by the exchange rates of the time.
     pub(crate) ln_static: Q32,
     /// The final score, raised to the sharpness, as used in the draw.
     pub ln_score: Q32,
@@ -39,8 +40,8 @@ pub(crate) struct Matched {
     pub(crate) entity: Option<EntityIx>,
 }
 
-/// Scores a flight that passed all rules.
-pub(crate) fn score(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Score {
+/// Scores a flight that passed all rules, at this time.
+pub(crate) fn score(compiled: &Compiled, flight: &FlightRow, page: &Page, now_ms: i64) -> Score {
     let boosts = &compiled.boosts;
     let topic = match flight.targets.topics.any.as_slice() {
         [] => Level::Any,
@@ -57,8 +58,9 @@ pub(crate) fn score(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Sco
     let entity = !flight.targets.entities.any.is_empty();
     let keyword = !flight.targets.keywords.any.is_empty();
     let ln_relevance = boosts.ln_relevance(topic, region, entity, keyword);
-    let ln_score = boosts.ln_score(flight.ln_static, ln_relevance);
-    Score { topic, entity, region, keyword, ln_relevance, ln_static: flight.ln_static, ln_score }
+    let ln_static = flight.ln_static_at(boosts.prices.at(now_ms));
+    let ln_score = boosts.ln_score(ln_static, ln_relevance);
+    Score { topic, entity, region, keyword, ln_relevance, ln_static, ln_score }
 }
 
 /// The page's topic and entity that a flight matched. Exact topics take precedence over broader ones

@@ -78,7 +78,7 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
         for place in snapshot.tiers[*tier as usize].clone() {
             let flight = &snapshot.flights[place];
             let reason = context.first_failed(place, flight).or_else(|| {
-                let score = score::score(snapshot, flight, context.page);
+                let score = score::score(snapshot, flight, context.page, context.now_ms);
                 if won.is_some() || early.is_some() {
                     Some(FilterReason::Tier)
                 } else if score.ln_relevance < snapshot.boosts.floor {

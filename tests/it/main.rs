@@ -28,6 +28,7 @@ mod documents;
 mod drain;
 mod event_log;
 mod events;
+mod exchange_rates;
 mod explain;
 mod goals;
 #[allow(dead_code, reason = "the rest is used by the chaos tests and proofs")]

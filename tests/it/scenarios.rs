@@ -2,8 +2,7 @@
 //! specify the expected decision and trace. Operators can write scenarios, too.
 
 use crate::selection::labels;
-use adjacent::catalog::files;
-use adjacent::domain::weights::Weights;
+use adjacent::catalog::{check, files, tables};
 use adjacent::selection::choose::Request;
 use adjacent::selection::compile::compile;
 use adjacent::selection::resolve::{PageInput, RegionSignals, SlotInput};
@@ -23,6 +22,12 @@ struct Scenario {
     /// TOML that is added to the example inventory.
     #[serde(default)]
     inventory: String,
+    /// TOML that replaces the exchange rates of the default weights.
+    #[serde(default)]
+    weights: Option<String>,
+    /// Part of the problem for which checks refuse this inventory with these weights.
+    #[serde(default)]
+    refused: Option<String>,
     #[serde(default = "noon")]
     now: jiff::Timestamp,
     #[serde(default)]
@@ -89,7 +94,23 @@ fn run(scenario: &Scenario) -> Result<(), String> {
         files::EXAMPLE.map(|(n, t)| (n.to_owned(), t.to_owned())).into();
     texts.push(("the scenario".into(), scenario.inventory.clone()));
     let inventory = files::parse(&texts).map_err(|problems| format!("{problems:#?}"))?;
-    let snapshot = Arc::new(compile(inventory, &Weights::default(), &labels()));
+    let (plain, _) = files::WEIGHTS.1.split_once("[exchange_rates]").unwrap();
+    let weights = match &scenario.weights {
+        Some(rates) => format!("{plain}\n{rates}"),
+        None => files::WEIGHTS.1.to_owned(),
+    };
+    let weights =
+        tables::weights("weights", &weights).map_err(|problems| format!("{problems:#?}"))?;
+    let found = check::prices(&inventory, &weights, scenario.now.as_millisecond());
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    match &scenario.refused {
+        Some(part) if !found.iter().any(|one| one.contains(part)) => {
+            return Err(format!("expected to be refused with `{part}`, got {found:?}"));
+        }
+        None if !found.is_empty() => return Err(format!("refused: {found:?}")),
+        _ => {}
+    }
+    let snapshot = Arc::new(compile(inventory, &weights, &labels()));
     let counters = &scenario.state;
     let state = State {
         number: 1,

@@ -121,7 +121,7 @@ prop_compose! {
     }
 }
 
-fn resolved(
+pub fn resolved(
     snapshot: &Snapshot,
     (page, country, publisher): &(PageInput, &str, u32),
 ) -> adjacent::selection::page::Page {

@@ -10,14 +10,18 @@ mod index;
 pub mod labels;
 mod lookalike;
 mod names;
+mod prices;
 mod publishers;
 mod shares;
 pub mod weights;
 
 pub(crate) use creatives::commands;
 pub(crate) use labels::reach as labels;
+pub use prices::prices;
+pub(crate) use prices::stale_rates;
 pub(crate) use publishers::check_url_prefix;
 pub(crate) use shares::warnings;
+pub(crate) use weights::findings as weights;
 
 use crate::catalog::check::index::{IdIndex, Index};
 use crate::config::document::nearest;

@@ -1,9 +1,12 @@
 //! Checks weights against each other; the range of each is checked when it is parsed.
 
+use crate::catalog::check::Finding;
+use crate::domain::exchange_rates::ExchangeRates;
 use crate::domain::weights::Weights;
+use std::collections::BTreeMap;
 
 /// The problems: field path and reason.
-pub fn check(weights: &Weights) -> Vec<(&'static str, String)> {
+pub fn check(weights: &Weights) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let topic = &weights.topic_boost;
     let region = &weights.region_boost;
@@ -18,7 +21,36 @@ pub fn check(weights: &Weights) -> Vec<(&'static str, String)> {
              lower it or raise the boosts",
             weights.relevance_floor
         );
-        found.push(("relevance_floor", reason));
+        found.push(("relevance_floor".to_owned(), reason));
+    }
+    found.extend(weights.exchange_rates.iter().flat_map(rates));
+    found
+}
+
+/// A rate of the reference currency, or two rates of a currency from the same day on.
+fn rates(table: &ExchangeRates) -> Vec<(String, String)> {
+    let mut known = BTreeMap::new();
+    let mut found = Vec::new();
+    for (number, rate) in table.rates.iter().enumerate() {
+        let path = format!("exchange_rates.rates[{number}]");
+        if rate.currency == table.reference {
+            let reason = "must not be the reference currency, whose rate is 1".to_owned();
+            found.push((format!("{path}.currency"), reason));
+        }
+        if let Some(first) = known.insert((rate.currency, rate.from), number) {
+            let reason = format!(
+                "must be another day than that of exchange_rates.rates[{first}], which is of {} as well",
+                rate.currency
+            );
+            found.push((format!("{path}.from"), reason));
+        }
     }
     found
+}
+
+/// The problems as findings.
+pub(crate) fn findings(weights: &Weights) -> Vec<Finding> {
+    let finding =
+        |(field, reason)| Finding { list: "weights", id: String::new(), field, reason, help: None };
+    check(weights).into_iter().map(finding).collect()
 }

@@ -62,6 +62,8 @@ fn groups(schema: &Value) -> Vec<Group> {
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         match resolve(schema, field)["properties"].as_object() {
             None => ungrouped.weights.push(weight(name.clone(), field)),
+            // A table that is not numbers: it is changed in the file.
+            Some(_) if name == "exchange_rates" => {}
             Some(inner) => grouped.push(Group {
                 description: description(field),
                 weights: inner
@@ -115,6 +117,8 @@ mod tests {
     fn every_weight_has_a_field_with_description_and_range() {
         let mut wanted = Vec::new();
         paths(&serde_json::to_value(Weights::default()).unwrap(), "", &mut wanted);
+        // Not numbers: they are changed in the file.
+        wanted.retain(|path| !path.starts_with("exchange_rates"));
         let groups = groups(&schema::of(Kind::Weights));
         let found: Vec<&Weight> = groups.iter().flat_map(|group| &group.weights).collect();
         assert_eq!(found.len(), wanted.len());

@@ -6,12 +6,16 @@ import { factor, percent } from "../show";
 /** Weights by their paths, such as `topic_boost.exact`. */
 export type Flat = Record<string, number>;
 
+/** Whether a value is a group of others; texts and lists, such as exchange rates, stay as they are. */
+const isGroup = (value: unknown): boolean =>
+  typeof value == "object" && value !== null && !Array.isArray(value);
+
 /** Flattens a tree of numbers to dotted paths. */
 export const flat = (tree: unknown, prefix = ""): Flat => {
   const found: Flat = {};
   for (const [name, child] of Object.entries((tree ?? {}) as Record<string, unknown>)) {
     if (typeof child == "number") found[prefix + name] = child;
-    else if (typeof child == "object") Object.assign(found, flat(child, `${prefix}${name}.`));
+    else if (isGroup(child)) Object.assign(found, flat(child, `${prefix}${name}.`));
   }
   return found;
 };
@@ -20,10 +24,8 @@ export const flat = (tree: unknown, prefix = ""): Flat => {
 export const tree = (shape: unknown, values: Flat, prefix = ""): Record<string, unknown> => {
   const result: Record<string, unknown> = {};
   for (const [name, child] of Object.entries((shape ?? {}) as Record<string, unknown>)) {
-    result[name] =
-      typeof child == "number"
-        ? (values[prefix + name] ?? child)
-        : tree(child, values, `${prefix}${name}.`);
+    if (typeof child == "number") result[name] = values[prefix + name] ?? child;
+    else result[name] = isGroup(child) ? tree(child, values, `${prefix}${name}.`) : child;
   }
   return result;
 };
