@@ -10,8 +10,6 @@ use std::sync::PoisonError;
 /// Spend, budgets and pacing, from one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct MoneyRows {
-    /// Campaigns of the inventory, which may get series of their own.
-    pub(crate) served: Vec<String>,
     /// (campaign, currency, gross billed micros).
     pub(crate) spend: Vec<(String, String, u64)>,
     /// (campaign, currency, micros credited or refunded).
@@ -25,11 +23,14 @@ pub(crate) struct MoneyRows {
 }
 
 impl Metrics {
-    pub(super) fn set_money(&self, rows: &MoneyRows) {
+    /// Gives campaigns of an inventory series of their own, as far as there is room.
+    pub(crate) fn admit_campaigns<'a>(&self, campaigns: impl Iterator<Item = &'a str>) {
         let mut own = self.own_campaigns.lock().unwrap_or_else(PoisonError::into_inner);
-        for campaign in &rows.served {
-            own.admit(campaign.clone());
-        }
+        campaigns.for_each(|campaign| own.admit(campaign.to_owned()));
+    }
+
+    pub(super) fn set_money(&self, rows: &MoneyRows) {
+        let own = self.own_campaigns.lock().unwrap_or_else(PoisonError::into_inner);
         set_amounts(&own, &self.spend, &rows.spend);
         set_amounts(&own, &self.credited, &rows.credited);
         set_amounts(&own, &self.unbilled, &rows.unbilled);

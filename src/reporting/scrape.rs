@@ -68,7 +68,6 @@ impl Reporting {
             let owner = inventory.advertisers.iter().find(|a| a.id == campaign.advertiser);
             let currency = owner.map_or_else(String::new, |a| a.currency.to_string());
             let id = campaign.id.as_str();
-            money.served.push(id.to_owned());
             let of = |sums: &BTreeMap<Box<str>, u64>| sums.get(id).copied().unwrap_or(0);
             money.spend.push((id.to_owned(), currency.clone(), of(&totals.billed)));
             money.credited.push((id.to_owned(), currency.clone(), of(&totals.credited_micros)));

@@ -66,6 +66,7 @@ impl Bindings {
         metrics: &Metrics,
     ) -> Bindings {
         let inventory = &snapshot.inventory;
+        metrics.admit_campaigns(inventory.campaigns.iter().map(|one| one.id.as_str()));
         let zone = |campaign: &crate::domain::campaign::Campaign| {
             let owner = inventory.advertisers.binary_search_by(|a| a.id.cmp(&campaign.advertiser));
             owner.map(|at| inventory.advertisers[at].time_zone.clone()).unwrap_or_default()

@@ -102,10 +102,10 @@ async fn events_by_flight_and_slots_by_placement_add_up_to_the_totals() {
     server.click(&orphan, "primary").await;
     server.advance_ms(100_000);
     report_every_event(&server, &server.unit().await).await;
-    // Slots without a unit, and of a placement that nobody declared.
+    // Slots without a unit, and of a placement that is not declared.
     server.decide(&reference_with("/page/commercial", json!("none"))).await;
     server.decide(&reference_with("/placements/0/name", json!("nowhere"))).await;
-    server.request_decisions(&reference_with("/publisher", json!("nobody"))).await;
+    server.request_decisions(&reference_with("/publisher", json!("no-such-site"))).await;
 
     let scrape = server.scrape().await;
     assert_adds_up(&scrape);
@@ -126,7 +126,7 @@ async fn events_by_flight_and_slots_by_placement_add_up_to_the_totals() {
     assert_eq!(of_placement("eu-tech-news", "article-end", "test"), 1);
     assert_eq!(of_placement("eu-tech-news", "sidebar", "filled"), 0);
     assert_eq!(of_placement("other", "other", "no_fill"), 1);
-    assert!(series(&scrape, SLOTS, &[("publisher", "nobody")]).is_empty());
+    assert!(series(&scrape, SLOTS, &[("publisher", "no-such-site")]).is_empty());
     assert!(series(&scrape, SLOTS, &[("placement", "nowhere")]).is_empty());
 }
 
@@ -165,7 +165,7 @@ fn find_site(inventory: &Value) -> Value {
 
 /// An inventory with `count` campaigns that each have a flight without targeting, and a tenth of that number
 /// of placements.
-fn crowded(count: usize) -> String {
+fn with_many_campaigns(count: usize) -> String {
     let mut inventory = serde_json::to_value(adjacent::catalog::synth::inventory(1, 1)).unwrap();
     let find = |list: &str, id: &str| {
         let list = inventory[list].as_array().unwrap();
@@ -178,7 +178,7 @@ fn crowded(count: usize) -> String {
     (flight["pricing"], flight["price_micros"]) = ("cpm".into(), json!(8_000_000));
     creative["styles"] = json!(["card"]);
     for number in 1..count {
-        let id = |what: &str| Value::from(format!("crowd-{what}-{number}"));
+        let id = |what: &str| Value::from(format!("added-{what}-{number}"));
         let mut add = |list: &str, document: &Value, changes: &[(&str, Value)]| {
             let mut document = document.clone();
             changes.iter().for_each(|(field, value)| document[*field] = value.clone());
@@ -207,7 +207,7 @@ fn crowded(count: usize) -> String {
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "prints the figures")]
 async fn ten_thousand_campaigns_and_a_thousand_placements_have_bounded_series() {
-    let server = Setup::default().inventory(crowded(10_000)).start().await;
+    let server = Setup::default().inventory(with_many_campaigns(10_000)).start().await;
     let at_start = server.scrape().await;
     let mut shown = BTreeSet::new();
     for number in 0..300 {

@@ -61,9 +61,11 @@ fn groups(schema: &Value) -> Vec<Group> {
     let mut grouped = Vec::new();
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
         match resolve(schema, field)["properties"].as_object() {
-            None => ungrouped.weights.push(weight(name.clone(), field)),
-            // A table that is not numbers: it is changed in the file.
-            Some(_) if name == "exchange_rates" => {}
+            None if field["minimum"].is_number() => {
+                ungrouped.weights.push(weight(name.clone(), field));
+            }
+            // Not a number, such as exchange rates: changed in the file.
+            None => {}
             Some(inner) => grouped.push(Group {
                 description: description(field),
                 weights: inner

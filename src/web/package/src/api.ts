@@ -886,6 +886,53 @@ export interface TermsView {
    * Weight and price combined.
    */
   weight_and_price: number;
+  /**
+   * The price; absent for a flight without one.
+   */
+  price?: PriceView | null;
+}
+/**
+ * A price in its own currency, and what it counts in a score.
+ */
+export interface PriceView {
+  /**
+   * What the flight pays for.
+   */
+  pricing: "cpm" | "vcpm" | "cpc" | "flat";
+  /**
+   * The price in micros of its currency.
+   */
+  micros: number;
+  /**
+   * The advertiser's currency.
+   */
+  currency: string;
+  /**
+   * What it counts, if the weights have exchange rates.
+   */
+  reference?: ReferencePrice | null;
+}
+/**
+ * A price in the reference currency of the exchange rates.
+ */
+export interface ReferencePrice {
+  /**
+   * The reference currency.
+   */
+  currency: string;
+  /**
+   * The price in it, rounded to a micro; the score uses it unrounded. `null` if no rate was in force: then the
+   * price did not count.
+   */
+  micros: number | null;
+  /**
+   * Units of the price's currency for one unit of the reference currency; absent if both are the same.
+   */
+  rate?: string | null;
+  /**
+   * The first day of the rate.
+   */
+  rate_from?: string | null;
 }
 /**
  * A filtered flight.
