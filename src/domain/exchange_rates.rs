@@ -46,7 +46,7 @@ pub struct ExchangeRate {
 
 impl ExchangeRate {
     /// When it comes into force, in Unix milliseconds.
-    pub(crate) fn from_ms(&self) -> i64 {
+    pub(crate) fn starts_ms(&self) -> i64 {
         let midnight = self.from.to_zoned(jiff::tz::TimeZone::UTC);
         midnight.map_or(i64::MAX, |at| at.timestamp().as_millisecond())
     }
@@ -91,7 +91,7 @@ impl ExchangeRates {
     /// The rate of a currency at a time; `None` if none is in force.
     pub(crate) fn at(&self, currency: Currency, now_ms: i64) -> Option<&ExchangeRate> {
         let of_currency = self.rates.iter().filter(|rate| rate.currency == currency);
-        of_currency.filter(|rate| rate.from_ms() <= now_ms).max_by_key(|rate| rate.from)
+        of_currency.filter(|rate| rate.starts_ms() <= now_ms).max_by_key(|rate| rate.from)
     }
 
     /// The newest rate of a currency, in force or not.

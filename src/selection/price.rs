@@ -38,7 +38,7 @@ impl PriceShifts {
         let others: BTreeSet<Currency> = rates.rates.iter().map(|rate| rate.currency).collect();
         // Fewer than 255 currencies are in use.
         currencies.extend(others.into_iter().filter(|one| *one != rates.reference));
-        let starts: BTreeSet<i64> = rates.rates.iter().map(|rate| rate.from_ms()).collect();
+        let starts: BTreeSet<i64> = rates.rates.iter().map(|rate| rate.starts_ms()).collect();
         let mut dated: Vec<_> = rates.rates.iter().collect();
         dated.sort_by_key(|rate| rate.from);
         let mut now = vec![None; currencies.len()];
@@ -46,7 +46,7 @@ impl PriceShifts {
         let mut periods = vec![(i64::MIN, now.clone())];
         let mut dated = dated.into_iter().peekable();
         for start in starts {
-            while let Some(rate) = dated.next_if(|rate| rate.from_ms() <= start) {
+            while let Some(rate) = dated.next_if(|rate| rate.starts_ms() <= start) {
                 let place = currencies.iter().position(|one| *one == rate.currency);
                 if let Some(place) = place.filter(|place| *place != usize::from(REFERENCE)) {
                     now[place] = Some(shift(rate.per_reference, price_weight));

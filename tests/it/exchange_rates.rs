@@ -294,7 +294,7 @@ proptest! {
         );
         let weights = Weights { price_weight, ..weights(&table) };
         let inventory = synth::inventory(200, seed);
-        let page = PageInput { topics: vec![format!("topic-{topic}").into()], ..PageInput::default() };
+        let page = PageInput { topics: vec![format!("topic-{topic}")], ..PageInput::default() };
 
         let before = propensities(&inventory, &weights, &page);
         let after = propensities(&converted(&inventory, numerator, every), &weights, &page);

@@ -102,7 +102,7 @@ pub(crate) fn stale_rates(inventory: &Inventory, weights: &Weights, now_ms: i64)
     currencies.dedup();
     let stale = currencies.into_iter().filter_map(|currency| {
         let rate = rates.at(currency, now_ms).filter(|_| currency != rates.reference)?;
-        let days = (now_ms - rate.from_ms()) / DAY_MS;
+        let days = (now_ms - rate.starts_ms()) / DAY_MS;
         (days > STALE_DAYS).then(|| {
             format!("the exchange rate of {currency} is of {}, {days} days ago", rate.from)
         })
