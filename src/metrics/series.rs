@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The most campaigns, flights and placements with series of their own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SeriesLimits {
     /// Campaigns, in metrics of money.
     pub(crate) campaigns: usize,

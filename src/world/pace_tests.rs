@@ -22,9 +22,7 @@ fn served(budgets: &Budgets, settings: &str) -> (Live, usize) {
     });
     let inventory = files::parse(&texts).unwrap();
     let snapshot = Arc::new(compile(inventory, &Weights::default(), &LabelTable::default()));
-    let limits =
-        SeriesLimits { campaigns: 0, flights: 0, delivery_flights: 0, delivery_placements: 0 };
-    let metrics = Metrics::new(limits).unwrap();
+    let metrics = Metrics::new(SeriesLimits::default()).unwrap();
     let live = Live::new(snapshot, ImageSet::default(), budgets, &metrics, 1);
     let flights = &live.snapshot().flights;
     let ids = flights.iter().map(|row| live.snapshot().inventory.flights[row.doc].id.as_str());

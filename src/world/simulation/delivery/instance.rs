@@ -7,6 +7,7 @@ use crate::domain::goal;
 use crate::domain::money::Micros;
 use crate::ledger::Record;
 use crate::ledger::record::{DecisionKey, Event, GoalLeaseRequest};
+use crate::metrics::{Metrics, SeriesLimits};
 use crate::selection::choose;
 use crate::selection::choose::{MAX_ATTEMPTS, Request};
 use crate::selection::page::Page;
@@ -51,7 +52,8 @@ impl Instance {
     ) -> Instance {
         let budgets = Budgets::default();
         budgets.recover(&shared.truth);
-        let live = Live::new(snapshot.clone(), ImageSet::default(), &budgets, 1);
+        let metrics = Metrics::new(SeriesLimits::default()).unwrap();
+        let live = Live::new(snapshot.clone(), ImageSet::default(), &budgets, &metrics, 1);
         let mut pacer = Pacer::default();
         if let Some(shift) = setup.history {
             pacer.expect(history(setup, shift));
@@ -191,7 +193,7 @@ impl Instance {
                     address_percent: 100,
                     caller: None,
                     term,
-                    terms: terms.clone(),
+                    terms,
                 };
                 budget.reserve(&reservation, now_ms)
             };
