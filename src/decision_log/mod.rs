@@ -15,6 +15,8 @@ pub(crate) mod line;
 #[cfg(test)]
 mod properties;
 pub(crate) mod reader;
+mod recent_worlds;
+pub(crate) mod scan;
 mod segment_file;
 mod segments;
 mod stored;
