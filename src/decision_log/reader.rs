@@ -89,6 +89,10 @@ impl Reader {
         Reader { folder, saves, indexes: Mutex::default(), building: Mutex::default() }
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Looks for a decision, or a request. Reads only segments of process starts that may have made it,
     /// and of them a chunk or two, and of one that was found what follows the last world before it.
     pub(crate) fn find(

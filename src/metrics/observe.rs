@@ -3,7 +3,6 @@
 use crate::domain::event::{EventKind, NoFill, TokenRejection};
 use crate::metrics::scrape::set;
 use crate::metrics::{Metrics, SlotOutcome};
-use prometheus::IntCounter;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,9 +33,9 @@ impl Metrics {
         self.no_fills[reason as usize].inc();
     }
 
-    /// The counter of flights that a stage filtered out.
-    pub(crate) fn removed(&self, stage: &str) -> IntCounter {
-        self.removed.with_label_values(&[stage])
+    /// Counts flights that a stage filtered out.
+    pub(crate) fn count_removed(&self, stage: &str, flights: u64) {
+        self.removed.with_label_values(&[stage]).inc_by(flights);
     }
 
     /// Records the duration of a decision request.

@@ -80,6 +80,8 @@ struct PacedFlight {
     slots: (u64, u64),
     share: f64,
     supply: f64,
+    /// The slots that it needs until its end over those that it may expect; 0 before any were measured.
+    scarcity: f64,
 }
 
 /// The paced flights of a state: throttles and tickets, sorted by place.
@@ -102,6 +104,8 @@ impl Pacer {
                 let sites = document.targeting.publishers.any.iter().map(|id| id.as_str());
                 let traffic = self.history.of(sites);
                 flight.update(&targets(live, at, now_ms), traffic, instances, now_ms);
+                let counts = live.bindings.slots[at].iter();
+                counts.for_each(|counts| counts.set_scarcity(flight.scarcity));
             }
             if document.goals() != Goals::default() {
                 shares.tickets.push(Ticket::new(*place, flight.share, flight.supply));
@@ -135,6 +139,7 @@ impl Pacer {
                 slots: (0, 0),
                 share: 0.0,
                 supply: f64::INFINITY,
+                scarcity: 0.0,
             };
             // Its goals and prices may be others now.
             let known = old.remove(id).map(|flight| PacedFlight { at_ms: i64::MIN, ..flight });
@@ -159,14 +164,16 @@ impl PacedFlight {
                 .map(|one| Pace::new(now_ms, one.seen.of_one_in(instances), one.worth));
             self.paces = fresh.collect();
         }
-        (self.share, self.supply) = (1.0, f64::INFINITY);
+        (self.share, self.supply, self.scarcity) = (1.0, f64::INFINITY, 0.0);
         for (pace, target) in self.paces.iter_mut().zip(targets) {
             let (plan, seen) = (target.plan.of_one_in(instances), target.seen.of_one_in(instances));
             if pace.is_due(&plan, now_ms) {
                 pace.advance(&plan, traffic, now_ms, seen);
             }
             self.share = self.share.min(pace.share_now(&plan, traffic, now_ms, &seen));
-            self.supply = self.supply.min(pace.supply(&plan, traffic).unwrap_or(f64::INFINITY));
+            let supply = pace.supply(&plan, traffic).unwrap_or(f64::INFINITY);
+            self.supply = self.supply.min(supply);
+            self.scarcity = self.scarcity.max(pace.needed(&plan, &seen) / supply.max(1.0));
             self.slots = (seen.entered, seen.won);
         }
         self.at_ms = now_ms;
