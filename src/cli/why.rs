@@ -111,7 +111,7 @@ fn render(document: &Value) -> String {
     }
     for (name, field, what) in [
         ("won", "won", ""),
-        ("served", "served", "units that were sent to readers"),
+        ("served", "served", "sent to readers; the others to bots, agents and other sites"),
         ("shown", "shown", "counted impressions"),
         ("viewable", "viewable", "counted viewable impressions"),
     ] {

@@ -76,6 +76,13 @@ string_enum! {
     }
 }
 
+impl DeliveryStatus {
+    /// Whether it can be chosen, or waits for its pace only.
+    pub(crate) fn is_in_delivery(self) -> bool {
+        self >= DeliveryStatus::CannotReachGoal
+    }
+}
+
 /// The state of a flight.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FlightState {

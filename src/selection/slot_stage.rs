@@ -29,6 +29,9 @@ impl SlotStage {
         filters.chain([SlotStage::Unfillable])
     }
 
+    /// The last stage that is about targeting: a slot that is lost later is one that the flight fits.
+    pub(crate) const LAST_OF_TARGETING: SlotStage = SlotStage::Filtered(FilterReason::Custom);
+
     /// Its name in metrics and replies.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -156,5 +159,18 @@ fn after_rules(
     match rival {
         Some(_) if !is_truncated() => SlotStage::Draw,
         _ => SlotStage::Filtered(FilterReason::Truncated),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_targeting_is_looked_at_after_its_last_stage() {
+        for stage in SlotStage::before_draw() {
+            assert!(!stage.is_targeting() || stage <= SlotStage::LAST_OF_TARGETING, "{stage:?}");
+        }
+        assert!(SlotStage::LAST_OF_TARGETING.is_targeting());
     }
 }

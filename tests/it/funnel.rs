@@ -388,6 +388,7 @@ async fn the_advertisers_page_says_in_words_how_a_flight_is_doing_and_why() {
     assert_eq!(reply.status(), 200);
     let page = open(&server, "/reports/zahid-host", BROWSER, Some("advertiser:zahid-host")).await;
     assert!(page.text.contains("its campaign is paused by an operator"), "{}", page.text);
+    assert!(!page.text.contains("Mostly not chosen"), "the state says it all");
 }
 
 #[tokio::test]

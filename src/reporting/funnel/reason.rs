@@ -23,9 +23,9 @@ pub(crate) fn main_reason(stages: &BTreeMap<SlotStage, u64>) -> Option<String> {
         stage.sentence(),
         percent(count, asked)
     );
-    let unfit: u64 = stages.iter().filter(|(one, _)| one.is_targeting()).map(|(_, n)| n).sum();
-    let fitting = asked - unfit;
-    let second = match largest(&|stage| !stage.is_targeting()) {
+    let fits = |stage: SlotStage| stage > SlotStage::LAST_OF_TARGETING;
+    let fitting: u64 = stages.iter().filter(|(one, _)| fits(**one)).map(|(_, n)| n).sum();
+    let second = match largest(&fits) {
         _ if !stage.is_targeting() => String::new(),
         _ if fitting == 0 => "; it fits no page that was asked for".to_owned(),
         None => "; it wins every slot that it fits".to_owned(),
@@ -72,6 +72,11 @@ mod tests {
         assert!(reason(&[(topic, 10)]).ends_with("; it fits no page that was asked for."));
         let text = reason(&[(topic, 10), (SlotStage::Won, 1)]);
         assert!(text.ends_with("; it wins every slot that it fits."), "{text}");
+        // Before the targeting was looked at: whether the flight fits these pages is not known.
+        let commercial = SlotStage::Filtered(FilterReason::Commercial);
+        let text =
+            reason(&[(commercial, 40), (topic, 50), (SlotStage::Draw, 5), (SlotStage::Won, 5)]);
+        assert!(text.contains("fits, 50 % are lost because another flight"), "{text}");
         let text = reason(&[(topic, 1), (SlotStage::Won, 999)]);
         assert!(text.contains("(0.1 % of all slots)"), "{text}");
     }

@@ -94,7 +94,7 @@ pub(crate) struct FlightOverview {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) remarks: Vec<String>,
     /// The main reason why it was not chosen in the last hours, as a sentence, from sampled decisions of
-    /// this instance; absent before there are enough.
+    /// this instance; absent before there are enough, and while the state is an obstacle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) main_reason: Option<String>,
     /// Billed for this flight today.
