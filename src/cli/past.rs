@@ -143,7 +143,7 @@ impl StoppedServer {
             let versions = (&*line.inventory, &*line.weights, &*line.labels);
             self.worlds.snapshot_in_passing(versions)
         };
-        read(RecordedDecisions { folder: &self.decisions, snapshot_of: &snapshot_of })
+        read(RecordedDecisions::new(&self.decisions, &snapshot_of))
     }
 }
 

@@ -28,9 +28,9 @@ pub(crate) type SnapshotOf<'a> = dyn Fn(&WorldLine) -> Result<Arc<Snapshot>, Cat
 
 /// Where decisions are recorded.
 pub(crate) struct RecordedDecisions<'a> {
-    /// The folder of the decision log, which may not exist.
-    pub(crate) folder: &'a Path,
-    pub(crate) snapshot_of: &'a SnapshotOf<'a>,
+    folder: &'a Path,
+    snapshot_of: &'a SnapshotOf<'a>,
+    max_decisions: u64,
 }
 
 /// What was read of the decisions that this instance recorded.
@@ -66,7 +66,12 @@ impl Coverage {
     }
 }
 
-impl RecordedDecisions<'_> {
+impl<'a> RecordedDecisions<'a> {
+    /// The decision log in `folder`, which may not exist.
+    pub(crate) fn new(folder: &'a Path, snapshot_of: &'a SnapshotOf<'a>) -> RecordedDecisions<'a> {
+        RecordedDecisions { folder, snapshot_of, max_decisions: MAX_DECISIONS }
+    }
+
     /// Passes the decisions of these times to `each`, with their worlds; tests are left out.
     pub(crate) fn each(
         &self,
@@ -106,21 +111,22 @@ impl RecordedDecisions<'_> {
 
     /// The part to read, from the length of the first decisions and of the log.
     fn part(&self, times: &Range<i64>) -> io::Result<f64> {
+        let probe = PROBE.min(self.max_decisions);
         let (mut count, mut first, mut last) = (0u64, None, (0, 0));
         let span = Span { times: times.clone(), part: 1.0 };
         scan(self.folder, &span, &mut |step| {
             count += 1;
             last = (step.progress.done, step.progress.all);
             first.get_or_insert(last.0);
-            if count > PROBE { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if count > probe { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let first = first.unwrap_or_default();
         let read = last.0.saturating_sub(first);
-        if count <= PROBE || read == 0 {
+        if count <= probe || read == 0 {
             return Ok(1.0);
         }
-        let expected = PROBE as f64 * last.1.saturating_sub(first) as f64 / read as f64;
-        Ok((MAX_DECISIONS as f64 / expected).min(1.0))
+        let expected = probe as f64 * last.1.saturating_sub(first) as f64 / read as f64;
+        Ok((self.max_decisions as f64 / expected).min(1.0))
     }
 }
 
@@ -135,7 +141,7 @@ impl Reporting {
             let versions = (&*line.inventory, &*line.weights, &*line.labels);
             self.world.snapshot_in_passing(versions)
         };
-        read(RecordedDecisions { folder: self.log.folder(), snapshot_of: &snapshot_of })
+        read(RecordedDecisions::new(self.log.folder(), &snapshot_of))
     }
 }
 
@@ -221,3 +227,7 @@ fn notes(
     }
     notes
 }
+
+#[cfg(test)]
+#[path = "recorded_tests.rs"]
+mod tests;
