@@ -161,7 +161,7 @@ impl FlightNow<'_> {
         }
     }
 
-    /// The state; an advertiser is not told that something is paused in a file.
+    /// The state; an advertiser does not learn that something is paused in a file.
     pub(crate) fn state(&self, is_operator: bool) -> FlightState {
         let pace = pace::pace(self.live, self.place, self.now_ms);
         let (status, words) = match self.obstacle() {

@@ -146,17 +146,17 @@ fn after_rules(
     if entrant.relevance < snapshot.boosts.floor {
         return SlotStage::Filtered(FilterReason::Relevance);
     }
-    let rival = won.filter(|won| snapshot.tier_of(*won) as usize == tier);
+    let same_tier = won.filter(|won| snapshot.tier_of(*won) as usize == tier);
     if let Some(ticket) = context.world.ticket(place) {
         // Another ticket with an earlier turn took the slot; otherwise the slot is outside its share.
         let is_ahead = |won: usize| {
             let other = context.world.ticket(won);
             other.is_some_and(|other| (other.turn, other.place) < (ticket.turn, ticket.place))
         };
-        let is_lost = ticket.share > 0 && rival.is_some_and(is_ahead);
+        let is_lost = ticket.share > 0 && same_tier.is_some_and(is_ahead);
         return if is_lost { SlotStage::Draw } else { SlotStage::Filtered(FilterReason::Paced) };
     }
-    match rival {
+    match same_tier {
         Some(_) if !is_truncated() => SlotStage::Draw,
         _ => SlotStage::Filtered(FilterReason::Truncated),
     }

@@ -60,10 +60,14 @@ impl RecentStages {
 impl Windows {
     /// Starts another window if it is time, and moves the counts to the places of another snapshot.
     fn follow(&mut self, snapshot: &Arc<Snapshot>, now_ms: i64) {
-        if !(0..WINDOW_MS).contains(&now_ms.saturating_sub(self.started_ms)) {
+        let passed = now_ms.saturating_sub(self.started_ms);
+        if !(0..WINDOW_MS).contains(&passed) {
             self.started_ms = now_ms;
             self.counts.rotate_right(1);
             self.counts[0].clear();
+            if passed >= 2 * WINDOW_MS {
+                self.counts[1].clear();
+            }
         }
         let flights = snapshot.flights.len();
         if let Some(known) = self.snapshot.take().filter(|known| !Arc::ptr_eq(known, snapshot)) {
@@ -85,4 +89,66 @@ impl Windows {
         self.counts.iter_mut().for_each(|counts| counts.resize(flights, Counts::new()));
         self.snapshot = Some(snapshot.clone());
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::synth;
+    use crate::domain::inventory::Inventory;
+    use crate::domain::label::LabelTable;
+    use crate::domain::weights::Weights;
+    use crate::selection::compile::compile;
+
+    fn compiled(inventory: Inventory) -> Arc<Snapshot> {
+        Arc::new(compile(inventory, &Weights::default(), &LabelTable::default()))
+    }
+
+    fn place_of(snapshot: &Snapshot, id: &str) -> usize {
+        let own = |row: &crate::selection::compiled::FlightRow| {
+            snapshot.inventory.flights[row.doc].id.as_str() == id
+        };
+        snapshot.flights.iter().position(own).unwrap()
+    }
+
+    /// A slot that this flight wins.
+    fn won_by(snapshot: &Snapshot, id: &str) -> Vec<SlotStage> {
+        let mut stages = vec![SlotStage::Draw; snapshot.flights.len()];
+        stages[place_of(snapshot, id)] = SlotStage::Won;
+        stages
+    }
+
+    #[test]
+    fn counts_follow_a_flight_to_its_place_in_another_inventory() {
+        let all = synth::inventory(20, 1);
+        let mut fewer = all.clone();
+        let (removed, kept) = (fewer.flights.remove(0).id, all.flights[7].id.to_string());
+        let (all, fewer) = (compiled(all), compiled(fewer));
+        let recent = RecentStages::default();
+        recent.add(&all, &won_by(&all, &kept), 5, 0);
+        let of = |snapshot: &Arc<Snapshot>, id: &str| recent.of(snapshot, place_of(snapshot, id));
+        assert_eq!(of(&all, &kept), BTreeMap::from([(SlotStage::Won, 5)]));
+        assert_eq!(of(&all, removed.as_str()), BTreeMap::from([(SlotStage::Draw, 5)]));
+        assert!(of(&fewer, &kept).is_empty(), "nothing was sampled on it");
+
+        recent.add(&fewer, &vec![SlotStage::Unfillable; fewer.flights.len()], 2, 1);
+        let expected = BTreeMap::from([(SlotStage::Won, 5), (SlotStage::Unfillable, 2)]);
+        assert_eq!(of(&fewer, &kept), expected);
+    }
+
+    #[test]
+    fn counts_are_those_of_the_last_twelve_to_twenty_four_hours() {
+        let snapshot = compiled(synth::inventory(5, 1));
+        let recent = RecentStages::default();
+        let stages = vec![SlotStage::Draw; snapshot.flights.len()];
+        let count_at = |now_ms: i64| {
+            recent.add(&snapshot, &stages, 1, now_ms);
+            recent.of(&snapshot, 0)[&SlotStage::Draw]
+        };
+        let hour_ms = 3_600_000;
+        let hours = [0, 11, 12, 23, 24, 30, 40, 80];
+        assert_eq!(hours.map(|hour| count_at(START_MS + hour * hour_ms)), [1, 2, 3, 4, 3, 4, 3, 1]);
+    }
+
+    const START_MS: i64 = 1_780_000_000_000;
 }

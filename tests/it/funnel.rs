@@ -13,7 +13,7 @@ const FLIGHT: &str = "zahid-ai-europe";
 
 /// The served inventory with another advertiser: a flight that competes with the reference flight on one
 /// topic, and one of a higher tier on another.
-async fn with_rival(server: &TestServer) -> Value {
+async fn with_nordwind(server: &TestServer) -> Value {
     let mut inventory = served(server).await;
     let copy = |inventory: &Value, list: &str, id: &str, changes: Value| {
         let documents = inventory[list].as_array().unwrap();
@@ -28,25 +28,25 @@ async fn with_rival(server: &TestServer) -> Value {
     };
     let flight = |id: &str, tier: &str, topic: &str| {
         json!({
-            "id": id, "tier": tier, "campaign": "rival-all", "pricing": "flat",
+            "id": id, "tier": tier, "campaign": "nordwind-all", "pricing": "flat",
             "price_micros": 0, "targeting": { "topics": { "any": [topic] } },
         })
     };
     let creative = |id: &str, flight: &str| {
         json!({
             "id": id, "flight": flight, "command": null, "price": null, "proofs": null, "image": null,
-            "ctas": [{ "id": "primary", "text": "Look", "url": "https://rival.example/" }],
+            "ctas": [{ "id": "primary", "text": "Look", "url": "https://nordwind.example/" }],
         })
     };
-    let own = json!({ "id": "rival-host", "name": "Rival", "entity": null, "domains": ["rival.example"] });
-    let campaign = json!({ "id": "rival-all", "advertiser": "rival-host", "budget": {} });
+    let own = json!({ "id": "nordwind-host", "name": "Nordwind", "entity": null, "domains": ["nordwind.example"] });
+    let campaign = json!({ "id": "nordwind-all", "advertiser": "nordwind-host", "budget": {} });
     for (list, from, changes) in [
         ("advertisers", "zahid-host", own),
         ("campaigns", "zahid-launch", campaign),
-        ("flights", FLIGHT, flight("rival-draw", "standard", "ai-agents")),
-        ("flights", FLIGHT, flight("rival-first", "sponsorship", "cloud-computing")),
-        ("creatives", "zahid-git-push", creative("rival-one", "rival-draw")),
-        ("creatives", "zahid-git-push", creative("rival-two", "rival-first")),
+        ("flights", FLIGHT, flight("nordwind-draw", "standard", "ai-agents")),
+        ("flights", FLIGHT, flight("nordwind-first", "sponsorship", "cloud-computing")),
+        ("creatives", "zahid-git-push", creative("nordwind-one", "nordwind-draw")),
+        ("creatives", "zahid-git-push", creative("nordwind-two", "nordwind-first")),
     ] {
         let copy = copy(&inventory, list, from, changes);
         inventory[list].as_array_mut().unwrap().push(copy);
@@ -152,7 +152,7 @@ async fn every_slot_is_in_the_stage_that_its_explanation_gives_and_they_add_up()
     for _ in 0..3 {
         slots.push(server.decide(&page_on("ai-agents")).await);
     }
-    let inventory = with_rival(&server).await;
+    let inventory = with_nordwind(&server).await;
     let (status, reply) = apply(&server, &inventory).await;
     assert_eq!(status, 200, "{reply:#}");
     slots.extend(ask(&server).await);
@@ -214,9 +214,9 @@ async fn every_slot_is_in_the_stage_that_its_explanation_gives_and_they_add_up()
     assert!(place("paused") < place("region") && place("region") < place("topic"), "{order:?}");
     assert!(place("shown") < place("tier") && place("tier") < place("draw"), "{order:?}");
 
-    let rival = funnel(&server, "operator", "rival-draw").await;
-    let expected = explained(&server, &slots, "rival-draw").await;
-    assert_eq!((stages(&rival), expected["not_booked"]), (expected, 3));
+    let nordwind = funnel(&server, "operator", "nordwind-draw").await;
+    let expected = explained(&server, &slots, "nordwind-draw").await;
+    assert_eq!((stages(&nordwind), expected["not_booked"]), (expected, 3));
 
     // The command line says the same, with the server and without it.
     let key = server.key("operator").to_owned();
@@ -240,14 +240,14 @@ async fn every_slot_is_in_the_stage_that_its_explanation_gives_and_they_add_up()
 #[tokio::test]
 async fn an_advertiser_gets_rounded_counts_of_its_own_flights_and_no_others_name() {
     let server = TestServer::start().await;
-    let (status, reply) = apply(&server, &with_rival(&server).await).await;
+    let (status, reply) = apply(&server, &with_nordwind(&server).await).await;
     assert_eq!(status, 200, "{reply:#}");
     ask(&server).await;
 
     let exact = funnel(&server, "operator", FLIGHT).await;
     let own = funnel(&server, "advertiser:zahid-host", FLIGHT).await;
     let text = own.to_string();
-    for name in ["rival", "gitlift", "house", "eu-tech-news", "decisions/"] {
+    for name in ["nordwind", "gitlift", "house-", "eu-tech-news", "decisions/"] {
         assert!(!text.contains(name), "{name}: {own:#}");
     }
     assert_eq!((&own["rounded"], &exact["rounded"]), (&json!(true), &json!(false)));

@@ -230,7 +230,8 @@ impl OverviewContext<'_> {
         let state = now.state(self.is_operator);
         let stages = self.recent_stages.of(&self.live.world.snapshot, place);
         // Otherwise the state says it all.
-        let is_told = state.status.is_in_delivery() && stages.values().sum::<u64>() >= ENOUGH_SLOTS;
+        let is_useful =
+            state.status.is_in_delivery() && stages.values().sum::<u64>() >= ENOUGH_SLOTS;
         FlightOverview {
             id: id.to_owned(),
             campaign: document.campaign.to_string(),
@@ -242,7 +243,7 @@ impl OverviewContext<'_> {
             status: now.obstacle(),
             state: state.words,
             remarks: state.remarks,
-            main_reason: main_reason(&stages).filter(|_| is_told),
+            main_reason: main_reason(&stages).filter(|_| is_useful),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
             left_micros: self.balances[row.campaign].remaining,
             delivered_impressions: now.counted.impressions,

@@ -25,7 +25,7 @@ impl Search {
         self.owner.as_deref().is_none_or(|owner| owner == advertiser)
     }
 
-    /// Whether it is for one advertiser, which is not told everything that an operator is.
+    /// Whether it is for one advertiser, which sees less than an operator.
     pub(crate) fn is_of_one(&self) -> bool {
         self.owner.is_some()
     }

@@ -82,3 +82,36 @@ fn csv(report: &GapReport) -> Result<Vec<u8>, csv::Error> {
     }
     writer.into_inner().map_err(|error| error.into_error().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reporting::gaps::{ContextKind, GapRow};
+    use crate::reporting::recorded::Coverage;
+
+    #[test]
+    fn a_spreadsheet_runs_no_formula_that_a_page_states_as_a_name() {
+        let row = GapRow {
+            kind: ContextKind::UnknownName,
+            value: "=1+1".into(),
+            requests: 3,
+            unwanted: 2,
+            unwanted_a_day: 0.5,
+            share: 0.25,
+            reason: "house".into(),
+        };
+        let report = GapReport {
+            from: String::new(),
+            to: String::new(),
+            requests: 3,
+            unwanted: 2,
+            contexts: vec![row],
+            omitted: Vec::new(),
+            publishers: Vec::new(),
+            one_of_several_instances: false,
+            coverage: Coverage { part: 1.0, ..Coverage::default() },
+        };
+        let text = String::from_utf8(csv(&report).unwrap()).unwrap();
+        assert_eq!(text.lines().nth(1), Some("unknown_name,'=1+1,3,2,0.5,0.25,house,1"));
+    }
+}
