@@ -20,6 +20,7 @@ use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
 use crate::world::leasing::Leasing;
 use crate::world::live::Live;
+use crate::world::recent_stages::RecentStages;
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub(crate) struct Foundation {
     pub(crate) leasing: Arc<Leasing>,
     /// Opportunities that are counted and not yet recorded.
     pub(crate) opportunities: Arc<OpportunityCounters>,
+    /// Counts of the stages at which slots were lost.
+    pub(crate) recent_stages: Arc<RecentStages>,
     /// Random number of this process start.
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -110,6 +113,7 @@ impl Foundation {
             log: Arc::new(log),
             leasing: Arc::new(leasing),
             opportunities: Arc::default(),
+            recent_stages: Arc::default(),
             clock,
             catalog,
             budgets,

@@ -22,6 +22,7 @@ use crate::ledger::Ledger;
 use crate::notices::Notices;
 use crate::publishing;
 use crate::publishing::Publishing;
+use crate::reporting;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
 use crate::traffic::agreed_rate::AgreedRates;
@@ -123,7 +124,7 @@ pub(crate) fn build(
     let countries = table.map(CountryDatabase::open).transpose()?;
     let datacenters = open::datacenters(settings)?;
     let keyring = Arc::new(ArcSwap::from_pointee(token_keys.keyring()));
-    let reporting = Arc::new(reporting(&foundation));
+    let reporting = Arc::new(reporting_of(&foundation));
     reporting.log_recovery();
     let publishing = publishing(&foundation);
     foundation.world.log_image_faults();
@@ -164,14 +165,16 @@ pub(crate) fn build(
     Ok((state, services))
 }
 
-fn reporting(foundation: &Foundation) -> Reporting {
-    Reporting::new(
-        foundation.clock.clone(),
-        foundation.settings.clone(),
-        foundation.metrics.clone(),
-        foundation.world.clone(),
-        foundation.ledger.clone(),
-    )
+fn reporting_of(foundation: &Foundation) -> Reporting {
+    Reporting::new(reporting::Parts {
+        clock: foundation.clock.clone(),
+        settings: foundation.settings.clone(),
+        metrics: foundation.metrics.clone(),
+        world: foundation.world.clone(),
+        ledger: foundation.ledger.clone(),
+        log: foundation.log.clone(),
+        recent_stages: foundation.recent_stages.clone(),
+    })
 }
 
 fn explain(foundation: &Foundation) -> Explain {
@@ -217,6 +220,7 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
         keyring: keyring.clone(),
         leasing: foundation.leasing.clone(),
         opportunities: foundation.opportunities.clone(),
+        recent_stages: foundation.recent_stages.clone(),
         incarnation: foundation.incarnation,
         public_url: foundation.public_url.clone(),
     })

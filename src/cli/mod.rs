@@ -9,6 +9,7 @@ mod diff;
 mod drain;
 mod explain;
 mod export;
+mod gaps;
 mod health;
 mod import;
 mod journal;
@@ -17,10 +18,12 @@ mod migrate;
 mod openapi;
 mod ops_client;
 mod output;
+mod past;
 mod schema;
 mod serve;
 mod store;
 mod synth;
+mod why;
 
 use crate::app::{file_limits, permissions};
 use anyhow::Context;
@@ -59,6 +62,10 @@ enum Verb {
     Apply(apply::Apply),
     /// Explain a decision: candidates, filter reasons, and what would make another creative win.
     Explain(explain::Explain),
+    /// Show why a flight is delivered as it is: its state, and at which stage each slot was lost.
+    Why(why::Why),
+    /// Report what pages asked for and no sponsor wanted, by topic, entity, region and language.
+    Gaps(gaps::Gaps),
     /// Export every event with its verdict.
     Export(export::Export),
     /// Recompute the ledger from the journal and report mismatches.
@@ -113,6 +120,8 @@ impl Command {
             Some(Verb::Migrate(verb)) => verb.run(output).await,
             Some(Verb::Apply(verb)) => verb.run(output),
             Some(Verb::Explain(verb)) => verb.run(output),
+            Some(Verb::Why(verb)) => verb.run(output),
+            Some(Verb::Gaps(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
             Some(Verb::Journal(verb)) => verb.run(output),

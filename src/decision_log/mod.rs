@@ -15,8 +15,11 @@ pub(crate) mod line;
 #[cfg(test)]
 mod properties;
 pub(crate) mod reader;
+mod recent_worlds;
+pub(crate) mod scan;
 mod segment_file;
 mod segments;
+pub(crate) mod slots;
 mod stored;
 mod v1;
 mod v2;
@@ -27,5 +30,5 @@ pub(crate) mod writer;
 pub(crate) use line::{DecisionLine, SlotLine, WorldLine};
 pub use reader::{LoggedDecision, Lookup, find};
 pub use segment_file::Unreadable;
-pub(crate) use segments::DecisionLogOptions;
+pub(crate) use segments::{DecisionLogOptions, log_start};
 pub(crate) use writer::DecisionLog;

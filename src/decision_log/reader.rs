@@ -8,6 +8,7 @@ use crate::decision_log::decision_id::{request_of, time_of};
 use crate::decision_log::index::Index;
 use crate::decision_log::instance_mark::{has_mark, mark_of};
 use crate::decision_log::line::{DecisionLine, Line, WorldLine};
+use crate::decision_log::recent_worlds::RecentWorlds;
 use crate::decision_log::segment_file::{SegmentFile, UNKNOWN_KIND, Unreadable};
 use crate::decision_log::segments::{
     OpenSegment, index_name, segment_incarnation, segment_names, segment_start,
@@ -21,9 +22,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io};
 
 const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
-
-/// How many worlds back a decision may have been made when it is logged.
-const WORLDS: usize = 8;
 
 /// A logged decision with the world it was made on.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +87,10 @@ enum Search {
 impl Reader {
     pub(crate) fn new(folder: PathBuf, saves: bool) -> Reader {
         Reader { folder, saves, indexes: Mutex::default(), building: Mutex::default() }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Looks for a decision, or a request. Reads only segments of process starts that may have made it,
@@ -157,10 +159,10 @@ impl Reader {
                     return Ok(Search::Ended(Lookup::Unreadable(place)));
                 }
             };
-            let world = match scan.worlds.remove(&line.state) {
+            let world = match scan.world(line.state) {
                 Some(world) => Some(world),
                 None => match index.before(number) {
-                    Some(range) => Scan::of(&mut file, range, None)?.worlds.remove(&line.state),
+                    Some(range) => Scan::of(&mut file, range, None)?.world(line.state),
                     None => self.world_before(before, name, open, line.state)?,
                 },
             };
@@ -191,8 +193,7 @@ impl Reader {
         };
         let index = self.index(&mut file, open)?;
         let Some(last) = index.last() else { return Ok(None) };
-        let scan = Scan::of(&mut file, last, None)?;
-        Ok({ scan }.worlds.remove(&number))
+        Ok(Scan::of(&mut file, last, None)?.world(number))
     }
 
     /// The index of a segment: from memory, else its file, else the segment itself.
@@ -238,16 +239,17 @@ impl Reader {
 /// What was read of a chunk.
 #[derive(Default)]
 struct Scan {
-    /// The last worlds, by the number of their state.
-    worlds: BTreeMap<u64, WorldLine>,
-    /// The world after the last line; `None` after a gap.
-    current: Option<WorldLine>,
+    worlds: RecentWorlds,
     /// The decision with its offset, or why it cannot be read.
     found: Option<(u64, Result<DecisionLine, Unreadable>)>,
     unreadable: Vec<Unreadable>,
 }
 
 impl Scan {
+    fn world(&self, number: u64) -> Option<WorldLine> {
+        self.worlds.get(number).map(|world| WorldLine::clone(world))
+    }
+
     /// Reads a range of a segment up to this request, or to its end.
     fn of(file: &mut SegmentFile, range: Range<u64>, request: Option<u128>) -> io::Result<Scan> {
         let (mut scan, mut unreadable, mut found) = (Scan::default(), Vec::new(), None);
@@ -265,7 +267,7 @@ impl Scan {
                     return ControlFlow::Break(());
                 }
                 Ok((Some(Kind::World | Kind::Change), line)) => {
-                    stored::decode(version, line).and_then(|line| scan.advance(line)).err()
+                    stored::decode(version, line).and_then(|line| scan.worlds.advance(line)).err()
                 }
                 Ok((None, _)) => Some(UNKNOWN_KIND.to_owned()),
                 Err(reason) => Some(reason.to_owned()),
@@ -277,25 +279,5 @@ impl Scan {
         scan.unreadable = unreadable.into_iter().map(place).collect();
         scan.found = found.map(|(at, line)| (at, line.map_err(|reason| file.place(at, reason))));
         Ok(scan)
-    }
-
-    /// Follows a world or a change of state.
-    fn advance(&mut self, line: Line) -> Result<(), String> {
-        match (line, &mut self.current) {
-            (Line::World(world), _) => self.current = Some(world),
-            // Numbers are dense: after a gap, what the change applies to is unknown.
-            (Line::Change(change), Some(world)) if change.number == world.state.number + 1 => {
-                change.apply(&mut world.state);
-            }
-            (Line::Change(_), _) => self.current = None,
-            (Line::Decision(_), _) => return Err("the line is not a world".to_owned()),
-        }
-        if let Some(world) = &self.current {
-            self.worlds.insert(world.state.number, world.clone());
-        }
-        while self.worlds.len() > WORLDS {
-            self.worlds.pop_first();
-        }
-        Ok(())
     }
 }

@@ -87,6 +87,11 @@ impl SegmentFile {
         self.length
     }
 
+    /// Where its lines are.
+    pub(super) fn content(&self) -> Range<u64> {
+        self.header.length as u64..self.length
+    }
+
     /// Format version of its lines.
     pub(super) fn version(&self) -> u8 {
         self.header.version
@@ -182,8 +187,7 @@ impl SegmentFile {
     /// Builds the index: reads the whole segment.
     pub(super) fn build_index(&mut self) -> io::Result<Index> {
         let mut index = Index::default();
-        let range = self.header.length as u64..self.length;
-        self.lines(range, |at, line| {
+        self.lines(self.content(), |at, line| {
             let kind = line.ok().and_then(stored::kind_of);
             let has_world = kind == Some(Kind::World);
             if has_world || index.last_offset().is_none_or(|last| at - last >= CHUNK_BYTES) {

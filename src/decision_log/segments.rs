@@ -66,6 +66,11 @@ pub(super) fn segment_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// The time of the first line that a log still has, in unix milliseconds; `None` if it has none.
+pub(crate) fn log_start(folder: &Path) -> io::Result<Option<i64>> {
+    Ok(segment_names(folder)?.first().and_then(|name| segment_start(name)))
+}
+
 /// The segment that is being written.
 #[derive(Clone)]
 pub(crate) struct OpenSegment {

@@ -93,6 +93,11 @@ impl DecisionLog {
         self.reader.find(decision, open.as_ref(), unreadable)
     }
 
+    /// The folder of its segments.
+    pub(crate) fn folder(&self) -> &Path {
+        self.reader.folder()
+    }
+
     /// Whether a decision may be logged and not be on disk yet, by its id.
     pub(crate) fn is_recent(&self, decision: u128) -> bool {
         let buffer = self.buffer();

@@ -11,7 +11,7 @@ use crate::domain::party::Measurement;
 use crate::events::opportunities::Opportunity;
 use crate::ledger::record::DecisionKey;
 use crate::ledger::views::quarter_of;
-use crate::selection::choose::{Counts, Request, Winner};
+use crate::selection::choose::{Request, Winner};
 use crate::selection::compiled::FlightRow;
 use crate::selection::page::{Page, RegionBasis};
 use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
@@ -265,7 +265,6 @@ impl Delivery {
                 return SlotDecision { id, result: Err(NoFill::PublisherBlocked), masked };
             }
             let outcome = choose::choose(&request, slot, taken);
-            self.count_filtered(&outcome.counts);
             if masked.is_empty() && !decided.test && !decided.idle {
                 enter(&decided.live, decided.request, &outcome.entered);
             }
@@ -317,23 +316,6 @@ impl Delivery {
         }
     }
 
-    fn count_filtered(&self, counts: &Counts) {
-        let counters = &self.filter_counters;
-        for (counter, count) in [
-            (&counters.unmatched, counts.visited.saturating_sub(counts.matched)),
-            (&counters.conflict, counts.conflict),
-            (&counters.budget, counts.unavailable),
-            (&counters.dates, counts.dates),
-            (&counters.paced, counts.paced),
-            (&counters.relevance, counts.relevance),
-            (&counters.truncated, counts.truncated),
-        ] {
-            if count > 0 {
-                counter.inc_by(u64::from(count));
-            }
-        }
-    }
-
     /// Queues the decision for the decision log.
     fn log_decision(&self, decided: &PageDecision, call: &DecisionCall<'_>) {
         let policy = decided.live.snapshot().inventory.publishers
@@ -343,7 +325,7 @@ impl Delivery {
             masked: slot.masked.clone(),
             result: slot.result.as_ref().map(|filled| Chosen::from(&filled.win)).map_err(|no| *no),
         });
-        let queued = self.parts.log.record_decision(&DecisionLine {
+        let line = DecisionLine {
             request: decided.request,
             at_ms: decided.at_ms,
             state: decided.live.world.state.number,
@@ -352,9 +334,12 @@ impl Delivery {
             forced: call.forced.map(Into::into),
             test: decided.test,
             slots: slots.collect(),
-        });
-        if !queued {
+        };
+        if !self.parts.log.record_decision(&line) {
             self.parts.metrics.decision_log_dropped.inc();
+        }
+        if !line.test {
+            self.stage_sampler.pass(&decided.live, || line);
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod rendered_unit;
 mod reported;
 mod reported_rows;
 pub(crate) mod reserve;
+mod stage_sampler;
 pub(crate) mod tokens;
 pub(crate) mod unit;
 
@@ -17,15 +18,15 @@ use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
 use crate::delivery::reported_rows::ReportedRows;
+use crate::delivery::stage_sampler::StageSampler;
 use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
-use crate::metrics::{Metrics, UNMATCHED};
-use crate::selection::filter_reason::FilterReason;
+use crate::metrics::Metrics;
 use crate::token::{Keyring, PARTITIONS};
 use crate::world::Worlds;
 use crate::world::leasing::Leasing;
+use crate::world::recent_stages::RecentStages;
 use arc_swap::ArcSwap;
-use prometheus::IntCounter;
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) leasing: Arc<Leasing>,
     /// Counts of opportunities, which the events service records.
     pub(crate) opportunities: Arc<OpportunityCounters>,
+    /// Counts of the stages at which slots were lost, for the pages of advertisers.
+    pub(crate) recent_stages: Arc<RecentStages>,
     /// Random number of this process start.
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -62,41 +65,21 @@ pub(crate) struct Delivery {
     next_seq: [AtomicU64; PARTITIONS as usize],
     low_disk: AtomicBool,
     reported_rows: ReportedRows,
-    filter_counters: FilterCounters,
+    stage_sampler: StageSampler,
     /// Hashes the addresses of callers while their reservations last.
     caller_salt: RandomState,
-}
-
-/// Counters of the filter stages that decisions increment.
-struct FilterCounters {
-    unmatched: IntCounter,
-    conflict: IntCounter,
-    budget: IntCounter,
-    dates: IntCounter,
-    paced: IntCounter,
-    relevance: IntCounter,
-    truncated: IntCounter,
 }
 
 impl Delivery {
     /// Builds the service.
     pub(crate) fn new(parts: Parts) -> Delivery {
-        let counter = |stage: FilterReason| parts.metrics.removed(stage.as_str());
-        let filter_counters = FilterCounters {
-            unmatched: parts.metrics.removed(UNMATCHED),
-            conflict: counter(FilterReason::Conflict),
-            budget: counter(FilterReason::Budget),
-            dates: counter(FilterReason::Dates),
-            paced: counter(FilterReason::Paced),
-            relevance: counter(FilterReason::Relevance),
-            truncated: counter(FilterReason::Truncated),
-        };
+        let stage_sampler = StageSampler::start(parts.metrics.clone(), parts.recent_stages.clone());
         Delivery {
             parts,
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             low_disk: AtomicBool::new(false),
             reported_rows: ReportedRows::default(),
-            filter_counters,
+            stage_sampler,
             caller_salt: RandomState::new(),
         }
     }

@@ -81,9 +81,19 @@ const CHANGES: CallLimit =
 const NOTICES: CallLimit =
     limit(("notices about a unit", ADDRESS), (2, 16), rate(60_000, 5), rate(5_000, 60));
 
+/// They read days of the decision log: one at a time, so that reading takes one core of low priority.
+const FUNNELS: CallLimit = limit(
+    ("funnels of flights by an advertiser's key", "key"),
+    (1, 4),
+    rate(15_000, 10),
+    rate(3_000, 20),
+);
+const PASSES: CallLimit =
+    limit(("funnels of flights and gaps by an operator's key", "key"), (1, 8), None, None);
+
 /// All limits of calls that pass a gate.
-pub(crate) const CALL_LIMITS: [CallLimit; 6] =
-    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES];
+pub(crate) const CALL_LIMITS: [CallLimit; 8] =
+    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES, FUNNELS, PASSES];
 
 /// The gates of a server.
 pub(crate) struct Gates {
@@ -100,6 +110,10 @@ pub(crate) struct Gates {
     changes: Gate,
     /// Readers reporting units: each notice is stored.
     notices: Gate,
+    /// Advertisers: funnels, which read days of the decision log.
+    funnels: Gate,
+    /// Operators: the same, and gaps.
+    passes: Gate,
 }
 
 impl Default for Gates {
@@ -111,6 +125,8 @@ impl Default for Gates {
             operators: Gate::new(&OPERATORS),
             changes: Gate::new(&CHANGES),
             notices: Gate::new(&NOTICES),
+            funnels: Gate::new(&FUNNELS),
+            passes: Gate::new(&PASSES),
         }
     }
 }
@@ -139,6 +155,16 @@ impl Gates {
     /// Events by a publisher's key. An operator has no rate.
     pub(crate) async fn events(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.events };
+        gate.pass(&identity.owner, now_ms).await
+    }
+
+    /// A pass over the decision log. An operator has no rate.
+    pub(crate) async fn pass_over_log(
+        &self,
+        identity: &Identity,
+        now_ms: i64,
+    ) -> Result<Pass, ApiError> {
+        let gate = if identity.role == Role::Operator { &self.passes } else { &self.funnels };
         gate.pass(&identity.owner, now_ms).await
     }
 

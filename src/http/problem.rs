@@ -29,6 +29,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("no_publisher", "the inventory has no publisher"),
     ("unknown_publisher", "the inventory has no such publisher"),
     ("unknown_party", "no version of the inventory has such an advertiser or publisher"),
+    (
+        "unknown_flight",
+        "no version of the inventory has such a flight, or it is another advertiser's",
+    ),
     ("decision_not_recorded", "no such decision, or its record was lost in a crash"),
     (
         "decision_unreadable",

@@ -4,7 +4,6 @@ use crate::domain::event::{EventKind, NoFill, TokenRejection};
 use crate::metrics::scrape::set;
 use crate::metrics::series::OTHER;
 use crate::metrics::{Metrics, PlacementSlots, SlotOutcome};
-use prometheus::IntCounter;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -60,9 +59,9 @@ impl Metrics {
         self.catalog_changes.with_label_values(&[who]).inc();
     }
 
-    /// The counter of flights that a stage filtered out.
-    pub(crate) fn removed(&self, stage: &str) -> IntCounter {
-        self.removed.with_label_values(&[stage])
+    /// Counts flights that a stage filtered out.
+    pub(crate) fn count_removed(&self, stage: &str, flights: u64) {
+        self.removed.with_label_values(&[stage]).inc_by(flights);
     }
 
     /// Records the duration of a decision request.

@@ -172,6 +172,13 @@ impl Pace {
         Some(self.level()? * expected.traffic.between(self.at_ms, plan.ends_ms))
     }
 
+    /// The slots that the flight must be able to have to deliver what is left, by what a won slot delivers
+    /// and by how much of its share it gets.
+    pub(crate) fn needed(&self, plan: &Plan, seen: &Seen) -> f64 {
+        let left = (plan.goal - seen.delivered - seen.outstanding).max(0.0);
+        left / self.worth.value().max(f64::MIN_POSITIVE) / self.got(plan)
+    }
+
     /// Whether traffic was measured.
     pub(crate) fn is_measured(&self) -> bool {
         self.level().is_some()

@@ -4,25 +4,49 @@
 pub(crate) mod audit;
 pub(crate) mod credit;
 mod delivery;
+pub(crate) mod flight_state;
+pub(crate) mod funnel;
+pub(crate) mod gaps;
 pub(crate) mod overview;
 pub(crate) mod payers;
+pub(crate) mod recorded;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod scrape;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
+use crate::decision_log::DecisionLog;
 use crate::ledger::history::ReplayFrom;
 use crate::ledger::views::Views;
 use crate::ledger::{EventVerdict, Ledger};
 use crate::metrics::Metrics;
 use crate::traffic::Arrivals;
 use crate::world::Worlds;
+use crate::world::recent_stages::RecentStages;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// The collaborators of [`Reporting`].
+pub(crate) struct Parts {
+    /// Source of the current time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The settings in effect.
+    pub(crate) settings: Arc<CurrentSettings>,
+    /// Prometheus metrics.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Names of what reports are about.
+    pub(crate) world: Arc<Worlds>,
+    /// What reports are about.
+    pub(crate) ledger: Arc<Ledger>,
+    /// Log of decisions, for funnels and gaps.
+    pub(crate) log: Arc<DecisionLog>,
+    /// Counts of the stages at which slots were lost.
+    pub(crate) recent_stages: Arc<RecentStages>,
+}
 
 /// The reporting service.
 pub struct Reporting {
@@ -31,6 +55,8 @@ pub struct Reporting {
     metrics: Arc<Metrics>,
     world: Arc<Worlds>,
     ledger: Arc<Ledger>,
+    log: Arc<DecisionLog>,
+    recent_stages: Arc<RecentStages>,
     /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
     /// Currencies of billed campaigns that are not in the inventory any more.
@@ -51,16 +77,21 @@ pub(crate) struct Completeness {
 }
 
 impl Reporting {
-    /// Reports on `ledger`, with the names of `world`.
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        settings: Arc<CurrentSettings>,
-        metrics: Arc<Metrics>,
-        world: Arc<Worlds>,
-        ledger: Arc<Ledger>,
-    ) -> Reporting {
+    /// Builds the service.
+    pub(crate) fn new(parts: Parts) -> Reporting {
+        let Parts { clock, settings, metrics, world, ledger, log, recent_stages } = parts;
         let (arrivals, removed_currencies) = (Arrivals::default(), Mutex::default());
-        Reporting { clock, settings, metrics, world, ledger, arrivals, removed_currencies }
+        Reporting {
+            clock,
+            settings,
+            metrics,
+            world,
+            ledger,
+            log,
+            recent_stages,
+            arrivals,
+            removed_currencies,
+        }
     }
 
     /// The inter-arrival statistics that the review reads.

@@ -114,11 +114,6 @@ pub(crate) fn is_zero(bits: &Block) -> bool {
     bits.iter().fold(0, |all, word| all | word) == 0
 }
 
-#[inline]
-pub(crate) fn count(bits: &Block) -> u32 {
-    bits.iter().map(|word| word.count_ones()).sum()
-}
-
 /// The intersection of two blocks.
 #[inline]
 pub(crate) fn and(one: &Block, other: &Block) -> Block {

@@ -10,12 +10,13 @@ use crate::selection::compiled::{place_bit, style_bit};
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed::Q32;
 use crate::selection::page::{Commercial, Page};
-use crate::selection::plan::Relevance;
+use crate::selection::plan::{Plan, Relevance};
 use crate::selection::rules::{Exclusions, SlotContext};
 use crate::selection::score::{Matched, Score};
 use crate::selection::snapshot::{Ticket, World};
 use crate::selection::{draw, index, no_fill, score, wording};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// Maximum number of selections for one slot while budget reservations fail; then it stays empty.
 pub(crate) const MAX_ATTEMPTS: usize = 2;
@@ -49,27 +50,6 @@ struct Entrants {
     throttled: SmallVec<[u32; 8]>,
 }
 
-/// Counters of the hot path, over the tiers it visited.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Counts {
-    /// Flights in those tiers.
-    pub(crate) visited: u32,
-    /// Flights that match the page's targeting, sensitivity, styles, categories and publisher blocks.
-    pub(crate) matched: u32,
-    /// Filtered by subject conflict or competitive separation.
-    pub(crate) conflict: u32,
-    /// Filtered because paused, without budget, masked or rejected by the caller.
-    pub(crate) unavailable: u32,
-    /// Filtered by dates.
-    pub(crate) dates: u32,
-    /// Filtered by pacing.
-    pub(crate) paced: u32,
-    /// Filtered by the relevance floor.
-    pub(crate) relevance: u32,
-    /// Dropped because the draw had reached `max_candidates`.
-    pub(crate) truncated: u32,
-}
-
 /// The winner of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Winner {
@@ -96,7 +76,6 @@ pub struct Winner {
 pub struct Outcome {
     /// The winner, or why there is none.
     pub result: Result<Winner, NoFill>,
-    pub(crate) counts: Counts,
     /// Ranks of the flights with a ticket or a throttle that might have had this slot, in the tiers visited.
     pub(crate) entered: SmallVec<[u32; 8]>,
 }
@@ -131,15 +110,12 @@ impl<'a> Request<'a> {
 /// Selects a unit for one slot, given the exclusions from earlier slots.
 pub fn choose(request: &Request<'_>, slot: usize, exclusions: &Exclusions) -> Outcome {
     let context = request.slot_context(slot, exclusions);
-    let (mut counts, mut entered) = (Counts::default(), SmallVec::new());
+    let mut entered = SmallVec::new();
     let result = match early_no_fill(&context) {
         Some(reason) => Err(reason),
-        None => {
-            let won = winner(&context, &mut counts, &mut entered);
-            won.ok_or_else(|| no_fill::reason(&context))
-        }
+        None => winner(&context, &mut entered).ok_or_else(|| no_fill::reason(&context)),
     };
-    Outcome { result, counts, entered }
+    Outcome { result, entered }
 }
 
 /// The reason for leaving a slot empty regardless of the inventory, if there is one.
@@ -153,11 +129,7 @@ pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
     rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
 }
 
-fn winner(
-    context: &SlotContext<'_>,
-    counts: &mut Counts,
-    entered: &mut SmallVec<[u32; 8]>,
-) -> Option<Winner> {
+fn winner(context: &SlotContext<'_>, entered: &mut SmallVec<[u32; 8]>) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
     let mut plan = snapshot.index.plan(&context.query());
     let mut entrants = Entrants::default();
@@ -165,22 +137,44 @@ fn winner(
         entrants.tickets.clear();
         entrants.candidates.clear();
         let range = &snapshot.tiers[*tier as usize];
-        counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
         for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
-            let Some(matches) = plan.matches(at, &bitmap::between(range, at)) else { continue };
-            let available = bitmap::and(&matches.remaining, &context.world.available[at]);
-            counts.matched += bitmap::count(&matches.matched);
-            counts.conflict +=
-                bitmap::count(&bitmap::and_not(&matches.matched, &matches.remaining));
-            counts.unavailable += bitmap::count(&bitmap::and_not(&matches.remaining, &available));
-            if !bitmap::is_zero(&available) {
-                gather(context, (at, &available), &plan.relevance(at), counts, &mut entrants);
-            }
+            gather_block(context, &mut plan, (at, range), &mut entrants);
         }
         entered.extend(entrants.tickets.iter().map(|ticket| ticket.place));
         entered.append(&mut entrants.throttled);
         draw_one(context, *tier, &mut entrants.tickets, &entrants.candidates)
     })
+}
+
+/// Whether a flight that passes every rule and has no ticket is among the candidates of its tier, of
+/// which a draw has at most `max_candidates`.
+pub(crate) fn is_candidate(context: &SlotContext<'_>, place: usize) -> bool {
+    let snapshot = &*context.world.snapshot;
+    let range = &snapshot.tiers[snapshot.tier_of(place) as usize];
+    if place - range.start < snapshot.boosts.max_candidates {
+        return true;
+    }
+    let mut plan = snapshot.index.plan(&context.query());
+    let mut entrants = Entrants::default();
+    for at in range.start / bitmap::FLIGHTS..=place / bitmap::FLIGHTS {
+        gather_block(context, &mut plan, (at, range), &mut entrants);
+    }
+    entrants.candidates.iter().any(|candidate| candidate.place as usize == place)
+}
+
+/// Adds the flights of a block, among those of a tier, to the entrants if they pass every rule.
+#[inline]
+fn gather_block(
+    context: &SlotContext<'_>,
+    plan: &mut Plan<'_>,
+    (at, range): (usize, &Range<usize>),
+    entrants: &mut Entrants,
+) {
+    let Some(matching) = plan.matches(at, &bitmap::between(range, at)) else { return };
+    let available = bitmap::and(&matching, &context.world.available[at]);
+    if !bitmap::is_zero(&available) {
+        gather(context, (at, &available), &plan.relevance(at), entrants);
+    }
 }
 
 /// Adds the flights of a block to the entrants if they pass the rules that bitmaps cannot
@@ -189,7 +183,6 @@ fn gather(
     context: &SlotContext<'_>,
     (at, available): (usize, &Block),
     relevance: &Relevance,
-    counts: &mut Counts,
     Entrants { tickets, candidates, throttled }: &mut Entrants,
 ) {
     let snapshot = &*context.world.snapshot;
@@ -203,7 +196,6 @@ fn gather(
         while left != 0 {
             if candidates.len() >= boosts.max_candidates && boosts.floor <= Q32::ZERO {
                 // The draw is full and there is no relevance floor: skip flights without checks.
-                counts.truncated += (left & !to_check).count_ones();
                 left &= to_check;
                 if left == 0 {
                     break;
@@ -216,19 +208,17 @@ fn gather(
             if is_checked && context.world.throttle(place).is_some() {
                 throttled.push(place_bit(place));
             }
-            if is_checked && !passes(context, place, counts) {
+            if is_checked && !passes(context, place) {
                 continue;
             }
             let ticket = if is_checked { context.world.ticket(place) } else { None };
             let ln_relevance = relevance.of(boosts, word, bit);
             if ln_relevance < boosts.floor {
-                counts.relevance += 1;
-            } else if let Some(ticket) = ticket {
-                counts.paced += u32::from(ticket.share == 0);
+                continue;
+            }
+            if let Some(ticket) = ticket {
                 tickets.push(ticket);
-            } else if candidates.len() >= boosts.max_candidates {
-                counts.truncated += 1;
-            } else {
+            } else if candidates.len() < boosts.max_candidates {
                 let inputs = snapshot.index.draw_inputs[place];
                 let ln_static = shifts
                     .apply(inputs.currency, inputs.ln_static)
@@ -245,19 +235,13 @@ fn gather(
 
 /// Checks the rules that need a per-flight check: dates, lost reservations, rejections by the
 /// caller, pacing.
-fn passes(context: &SlotContext<'_>, place: usize, counts: &mut Counts) -> bool {
+fn passes(context: &SlotContext<'_>, place: usize) -> bool {
     let flight = &context.world.snapshot.flights[place];
-    if !context.is_running(flight) {
-        counts.dates += 1;
-        return false;
-    }
-    if context.exclusions.masked.contains(&place) || context.exclusions.rejected.contains(&place) {
-        counts.unavailable += 1;
-        return false;
-    }
-    let on_pace = context.on_pace(place, flight);
-    counts.paced += u32::from(!on_pace);
-    on_pace
+    let is_excluded = |places: &[usize]| places.contains(&place);
+    context.is_running(flight)
+        && !is_excluded(&context.exclusions.masked)
+        && !is_excluded(&context.exclusions.rejected)
+        && context.on_pace(place, flight)
 }
 
 /// Draws a flight of a tier, then its creative: first the lottery, then the race among the others.

@@ -29,6 +29,7 @@ pub(crate) mod query;
 pub mod resolve;
 pub mod rules;
 pub(crate) mod score;
+pub mod slot_stage;
 pub mod snapshot;
 pub(crate) mod targets;
 pub mod trace;

@@ -35,16 +35,6 @@ pub(crate) struct Plan<'a> {
     pub(super) keywords: Levels<'a>,
 }
 
-/// The matching flights of one block; `remaining` is a subset of `matched`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Matches {
-    /// Flights that match targeting, sensitivity, style, category rules and publisher blocks, and whose
-    /// events the caller can report.
-    pub(crate) matched: Block,
-    /// Those without a subject conflict whose advertiser and competitors are not on the page.
-    pub(crate) remaining: Block,
-}
-
 /// For each rule besides targeting, the flights of a block that pass it.
 pub(crate) struct Passing {
     /// Accept the page's sensitivity.
@@ -109,9 +99,10 @@ impl Plan<'_> {
         subtract(&bits, &mut self.excluded, at)
     }
 
-    /// The flights of a block, among those in `among`, that match the page; `None` if there are none.
+    /// The flights of a block, among those in `among`, that pass every rule which the index holds; `None` if
+    /// there are none.
     #[inline]
-    pub(crate) fn matches(&mut self, at: usize, among: &Block) -> Option<Matches> {
+    pub(crate) fn matches(&mut self, at: usize, among: &Block) -> Option<Block> {
         let mut bits = self.targeted(at, among);
         if self.is_sensitive {
             bits = bitmap::and(&bits, &self.sensitive.block(at));
@@ -124,7 +115,7 @@ impl Plan<'_> {
         let permitted = subtract(&reported, &mut self.unpermitted, at);
         let matched = subtract(&permitted, &mut self.blocked, at);
         let no_conflict = subtract(&matched, &mut self.conflict, at);
-        Some(Matches { matched, remaining: subtract(&no_conflict, &mut self.shown, at) })
+        Some(subtract(&no_conflict, &mut self.shown, at))
     }
 
     /// For each rule besides targeting, the flights of a block that pass it.

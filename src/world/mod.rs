@@ -11,6 +11,7 @@ pub(crate) mod lease;
 pub(crate) mod leasing;
 pub(crate) mod live;
 pub(crate) mod pace;
+pub(crate) mod recent_stages;
 pub(crate) mod reservation;
 pub(crate) mod show_chance;
 pub(crate) mod slot_counts;
@@ -169,13 +170,12 @@ impl Worlds {
         Ok(snapshot)
     }
 
-    /// The snapshot of exactly these three versions; if not in memory, reads files and compiles.
-    pub(crate) fn snapshot_of(
+    fn snapshot_in_memory(
         &self,
         inventory: &str,
         weights: &str,
         labels: &str,
-    ) -> Result<Arc<Snapshot>, CatalogError> {
+    ) -> Option<Arc<Snapshot>> {
         let same = |snapshot: &Snapshot| {
             snapshot.inventory_hash == inventory
                 && snapshot.weights_hash == weights
@@ -183,13 +183,34 @@ impl Worlds {
         };
         let live = self.live();
         if same(live.snapshot()) {
-            return Ok(live.world.snapshot.clone());
+            return Some(live.world.snapshot.clone());
         }
-        if let Some(found) = self.recent.find(same) {
+        self.recent.find(same)
+    }
+
+    /// The snapshot of exactly these three versions; if not in memory, reads files and compiles.
+    pub(crate) fn snapshot_of(
+        &self,
+        inventory: &str,
+        weights: &str,
+        labels: &str,
+    ) -> Result<Arc<Snapshot>, CatalogError> {
+        if let Some(found) = self.snapshot_in_memory(inventory, weights, labels) {
             return Ok(found);
         }
         let snapshot = Arc::new(self.catalog.snapshot(inventory, weights, labels)?);
         self.recent.remember(snapshot.clone());
         Ok(snapshot)
+    }
+
+    /// The same for a pass over many versions, which must not displace those that tokens need.
+    pub(crate) fn snapshot_in_passing(
+        &self,
+        (inventory, weights, labels): (&str, &str, &str),
+    ) -> Result<Arc<Snapshot>, CatalogError> {
+        match self.snapshot_in_memory(inventory, weights, labels) {
+            Some(found) => Ok(found),
+            None => Ok(Arc::new(self.catalog.snapshot(inventory, weights, labels)?)),
+        }
     }
 }

@@ -91,6 +91,8 @@ struct PacedFlight {
     slots: (u64, u64),
     share: f64,
     supply: f64,
+    /// The slots that it needs until its end over those that it may expect; 0 before any were measured.
+    scarcity: f64,
 }
 
 /// What a flight is measured by.
@@ -138,6 +140,8 @@ impl Pacer {
                     flight.update(&targets(live, at, now_ms), &expected, instances, now_ms);
                     flight.expected = Some((course, time));
                 }
+                let counts = live.bindings.slots[at].iter();
+                counts.for_each(|counts| counts.set_scarcity(flight.scarcity));
             }
             if document.has_ticket() {
                 shares.tickets.push(Ticket::new(*place, flight.share, flight.supply));
@@ -173,6 +177,7 @@ impl Pacer {
                 slots: (0, 0),
                 share: 0.0,
                 supply: f64::INFINITY,
+                scarcity: 0.0,
             };
             // Its goals, prices and targeting may be others now.
             let again = |flight| PacedFlight { at_ms: i64::MIN, expected: None, ..flight };
@@ -210,14 +215,16 @@ impl PacedFlight {
             Measured::Amounts(paces) if paces.len() == targets.len() => paces,
             _ => fresh(),
         };
-        (self.share, self.supply) = (1.0, f64::INFINITY);
+        (self.share, self.supply, self.scarcity) = (1.0, f64::INFINITY, 0.0);
         for (pace, target) in paces.iter_mut().zip(targets) {
             let (plan, seen) = (target.plan.of_one_in(instances), target.seen.of_one_in(instances));
             if pace.is_due(&plan, now_ms) {
                 pace.advance(&plan, expected, now_ms, seen);
             }
             self.share = self.share.min(pace.share_now(&plan, expected, now_ms, &seen));
-            self.supply = self.supply.min(pace.supply(&plan, expected).unwrap_or(f64::INFINITY));
+            let supply = pace.supply(&plan, expected).unwrap_or(f64::INFINITY);
+            self.supply = self.supply.min(supply);
+            self.scarcity = self.scarcity.max(pace.needed(&plan, &seen) / supply.max(1.0));
             self.slots = (seen.entered, seen.won);
         }
         self.measured = Measured::Amounts(paces);

@@ -162,3 +162,37 @@ fn a_flight_with_a_soft_end_takes_all_that_it_may_have_after_it_until_its_goal_i
     let shares = Pacer::default().shares(&live, 1, START_MS + 2_000);
     assert!(share(&shares, place) < 0.01, "a goal is a cap");
 }
+
+/// The slots that a flight with this goal needs over those that it may expect, after six hours with a slot a
+/// second, of which its share is won and seen; 16 hours are left.
+fn scarcity(goal: u32) -> f64 {
+    let budgets = Budgets::default();
+    let settings = format!(
+        "pacing = \"even\"\ngoal_impressions = {goal}\nstarts = \"2026-05-01\"\nends = \"2026-05-01\""
+    );
+    let (live, place) = served(&budgets, &settings);
+    let (_, budget) = &live.bindings.goals[place][0];
+    let slots = live.bindings.slots[place].clone().unwrap();
+    assert!(slots.scarcity() <= 0.0, "nothing was measured");
+    let (mut pacer, mut owed, mut decision) = (Pacer::default(), 0.0, 0u128);
+    for second in 0..6 * 3_600i64 {
+        let now_ms = START_MS + second * 1_000;
+        slots.enter(1);
+        owed += share(&pacer.shares(&live, 1, now_ms), place);
+        if owed >= 1.0 {
+            (owed, decision) = (owed - 1.0, decision + 1);
+            slots.win();
+            let day = budget.balance(now_ms).today.number;
+            budget.settle(decision, 0, day, goal::UNIT);
+        }
+    }
+    slots.scarcity()
+}
+
+#[test]
+fn a_goal_that_needs_more_slots_than_come_is_known_before_its_end() {
+    let out_of_reach = scarcity(100_000);
+    assert!((1.25..1.45).contains(&out_of_reach), "{out_of_reach}");
+    let within_reach = scarcity(20_000);
+    assert!((0.05..0.5).contains(&within_reach), "{within_reach}");
+}

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct SlotCounts {
     entered: AtomicU64,
     won: AtomicU64,
+    /// As the bits of a floating-point number.
+    scarcity: AtomicU64,
 }
 
 impl SlotCounts {
@@ -25,5 +27,14 @@ impl SlotCounts {
         // In this order, so that more are never won than entered.
         let won = self.won.load(Ordering::Acquire);
         (self.entered.load(Ordering::Acquire), won)
+    }
+
+    /// The slots that the flight needs until its end over those that it may expect; 0 while not known.
+    pub(crate) fn scarcity(&self) -> f64 {
+        f64::from_bits(self.scarcity.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_scarcity(&self, scarcity: f64) {
+        self.scarcity.store(scarcity.to_bits(), Ordering::Relaxed);
     }
 }

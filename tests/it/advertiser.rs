@@ -84,7 +84,7 @@ async fn the_page_shows_what_is_reserved_left_and_scheduled_now() {
     );
     assert_eq!(page.key_figure("Remaining today"), "199.992 EUR");
     assert!(page.text.contains("8.00 EUR CPM"), "{}", page.text);
-    assert!(page.text.contains("<td>delivering</td>"));
+    assert!(page.text.contains("<td class=\"words\">delivering"));
     assert!(
         !page.text.contains("gitlift") && !page.text.contains("kupferpfanne"),
         "no other advertiser's"

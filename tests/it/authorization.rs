@@ -48,12 +48,13 @@ const ADVERTISER: &str = "advertiser:zahid-host";
 const OTHERS: [&str; 3] = ["publisher:kitchen-journal", "advertiser:gitlift", "advertiser:house"];
 
 /// Routes that require a key, and the roles whose keys they accept.
-const PROTECTED: [(&str, &[&str]); 4] = [
+const PROTECTED: [(&str, &[&str]); 5] = [
     (
         "/v1/decisions/{id}/explain",
         &[OPERATOR, PUBLISHER, ADVERTISER, "advertiser:gitlift", "advertiser:house"],
     ),
     ("/v1/decisions/{id}/events", &[OPERATOR, PUBLISHER]),
+    ("/v1/flights/{id}/funnel#zahid-ai-europe", &[OPERATOR, ADVERTISER]),
     ("/v1/reports/{party}/{id}#advertisers/zahid-host", &[OPERATOR, ADVERTISER]),
     ("/v1/reports/{party}/{id}#publishers/eu-tech-news", &[OPERATOR, PUBLISHER]),
 ];
@@ -153,10 +154,11 @@ async fn a_publisher_can_pause_only_its_own_pages() {
     assert_eq!(server.decide(&reference()).await.advertiser(), "zahid-host");
 }
 
-/// URL of a protected route for a decision for the reference advertiser.
+/// URL of a protected route for its object, or else for a decision for the reference advertiser.
 fn url_of(server: &TestServer, route: &str, decision: &str) -> String {
     let (path, object) = route.split_once('#').unwrap_or((route, ""));
-    let path = path.replace("{party}/{id}", object).replace("{id}", decision);
+    let id = if object.is_empty() { decision } else { object };
+    let path = path.replace("{party}/{id}", object).replace("{id}", id);
     format!("{}{path}", server.public)
 }
 

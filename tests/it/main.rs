@@ -30,6 +30,8 @@ mod event_log;
 mod events;
 mod exchange_rates;
 mod explain;
+mod funnel;
+mod gaps;
 mod goals;
 #[allow(dead_code, reason = "the rest is used by the chaos tests and proofs")]
 mod harness;

@@ -318,7 +318,7 @@ fn every_request_example_gets_a_response_that_conforms_to_the_document() {
     let mut seen: BTreeSet<String> = NOT_REQUESTED.map(str::to_owned).into();
     for operation in operations() {
         let more: &[&str] = match operation.id {
-            "report" => &["", "format=csv"],
+            "report" | "gaps" => &["", "format=csv"],
             "ethicalAdsByParameters" => &["", "callback=ad_1"],
             _ => &[""],
         };

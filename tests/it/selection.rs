@@ -14,10 +14,12 @@ use adjacent::selection::filter_reason::FilterReason;
 use adjacent::selection::page::Commercial;
 use adjacent::selection::resolve::{EntityInput, PageInput, RegionSignals, SlotInput};
 use adjacent::selection::rules::{Exclusions, Mask};
+use adjacent::selection::slot_stage::SlotStage;
 use adjacent::selection::snapshot::{Snapshot, State, Ticket, World};
-use adjacent::selection::{choose, resolve, trace};
+use adjacent::selection::{choose, resolve, slot_stage, trace};
 use proptest::prelude::*;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 pub fn labels() -> LabelTable {
@@ -38,6 +40,18 @@ static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
                 Arc::new(compile(inventory, &Weights::default(), &labels())),
                 State::default(),
             )
+        })
+        .into()
+});
+
+/// Worlds with few candidates in a draw and a relevance floor, so that both leave flights out.
+static NARROW: LazyLock<Vec<World>> = LazyLock::new(|| {
+    let weights = Weights { max_candidates: 3, ..Weights::default() };
+    let floor = Weights { relevance_floor: 1.3, ..weights.clone() };
+    [(300, 4, weights), (700, 5, floor)]
+        .map(|(flights, seed, weights)| {
+            let snapshot = compile(synth::inventory(flights, seed), &weights, &labels());
+            World::new(Arc::new(snapshot), State::default())
         })
         .into()
 });
@@ -249,6 +263,53 @@ proptest! {
                 prop_assert!(total.abs_diff(1 << 32) <= 4 * slot.candidates.len() as u64);
                 prop_assert!(slot.candidates.iter().any(|c| c.place == win.place && c.probability == win.flight_propensity));
             }
+        }
+    }
+
+    #[test]
+    fn the_stage_of_one_flight_is_that_of_all_flights_and_agrees_with_the_trace(
+        which in 0usize..4, input in input(), id: u128, now_ms in 0i64..4_000_000_000_000,
+        spent in prop::collection::btree_set(0u32..300, 0..20),
+        paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
+        tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
+    ) {
+        let base = if which < 2 { &NARROW[which] } else { &WORLDS[which - 2] };
+        let ticket = |(place, (share, turn))| Ticket { place, share, turn };
+        let state = State {
+            number: 1,
+            spent: spent.into_iter().collect(),
+            paced: paced.into_iter().collect(),
+            paused: Vec::new(),
+            tickets: tickets.into_iter().map(ticket).collect(),
+        };
+        let state_tickets = state.tickets.clone();
+        let world = World::new(base.snapshot.clone(), state);
+        let page = resolved(&world.snapshot, &input);
+        let request = Request { world: &world, page: &page, now_ms, id };
+        let mut taken = Exclusions::default();
+        for (slot, traced) in trace::trace(&request, &[]).iter().enumerate() {
+            let result = traced.result.as_ref().map(|win| win.place).map_err(|reason| *reason);
+            let context = request.slot_context(slot, &taken);
+            let mut stages = vec![None; world.snapshot.flights.len()];
+            slot_stage::of_all(&context, result, |place, stage| stages[place] = Some(stage));
+            let filtered: BTreeMap<usize, FilterReason> = traced.filtered.iter().copied().collect();
+            for (place, stage) in stages.into_iter().enumerate() {
+                let stage = stage.unwrap();
+                prop_assert_eq!(stage, slot_stage::of_flight(&context, place, result));
+                let agrees = match (stage, filtered.get(&place)) {
+                    (SlotStage::Won, None) => result == Ok(place),
+                    (SlotStage::Draw, None) => result.is_ok(),
+                    // A share that the slot is not in.
+                    (SlotStage::Filtered(FilterReason::Paced), None) => {
+                        state_tickets.iter().any(|one| one.place as usize == place)
+                    }
+                    (SlotStage::Unfillable, Some(FilterReason::Tier)) => result.is_err(),
+                    (SlotStage::Filtered(own), Some(by)) => own == *by,
+                    _ => false,
+                };
+                prop_assert!(agrees, "{place}: {stage:?}, {:?}", filtered.get(&place));
+            }
+            taken.advertisers.extend(result.ok().map(|place| world.snapshot.flights[place].advertiser));
         }
     }
 

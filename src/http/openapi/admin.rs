@@ -17,6 +17,7 @@ use crate::http::ops::admin::pauses::PauseRequest;
 use crate::http::ops::admin::review::ReviewReply;
 use crate::notices::Removal;
 use crate::publishing::apply::AppliedChange;
+use crate::reporting::gaps::GapReport;
 use crate::reporting::overview::document::Overview;
 use serde_json::json;
 
@@ -49,6 +50,8 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let review = schemas.output::<ReviewReply>();
     let notices = schemas.output::<NoticesReply>();
     let removal = schemas.output::<Removal>();
+    let gaps = schemas.output::<GapReport>();
+    let format = json!({ "type": "string", "enum": ["json", "csv"] });
     let overview = schemas.output::<Overview>();
     let inventory = schemas.output::<Inventory>();
     let weights = schemas.output::<Weights>();
@@ -84,6 +87,25 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
                  as long as reading all of them.",
             )
             .response(Response::json(200, &audit, "The mismatches; expected to be empty.")),
+        operation("get", "/v1/admin/gaps", "gaps")
+            .describe(
+                "What no sponsor wanted",
+                "Slots that stayed empty or got a house unit, by topic, entity, unknown name, country, language \
+                 and publisher, those with most of them first, and the fill of each publisher. Read from the \
+                 decisions that the instance recorded; of many, from a sample.",
+            )
+            .parameters([
+                parameter::first_day("last seven days, in UTC"),
+                parameter::day_after(),
+                query("format", "Format; overrides `Accept`.", format, "json"),
+            ])
+            .response(
+                Response::json(200, &gaps, "The report; as CSV the contexts.")
+                    .in_format("text/csv", json!({ "type": "string" })),
+            )
+            .response(Response::problem(400, &["unknown_parameter"]))
+            .response(Response::problem(422, &["invalid_field"]))
+            .response(Response::problem(503, &["unavailable"])),
         operation("get", "/v1/admin/review", "review")
             .describe(
                 "Suspicious traffic to review",

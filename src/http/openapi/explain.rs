@@ -7,6 +7,7 @@ use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::explain::EventsReply;
 use crate::http::public::limits::{LimitsReply, PrivacyReply};
+use crate::reporting::funnel::FlightFunnel;
 use crate::web;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let explanation = schemas.output::<Explanation>();
     let events = schemas.output::<EventsReply>();
+    let funnel = schemas.output::<FlightFunnel>();
     let limits = schemas.output::<LimitsReply<'_>>();
     let privacy = schemas.output::<PrivacyReply>();
     let want = "Id of a creative: why it was not chosen, and what would have made it win.";
@@ -45,6 +47,29 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .response(Response::json(200, &events, "The events, in order of receipt."))
             .response(Response::problem(403, &["forbidden"]).when("An advertiser key does not give access."))
             .response(not_recorded()),
+        operation("get", "/v1/flights/{id}/funnel", "funnel")
+            .describe(
+                "Why a flight is delivered as it is",
+                "Its state in words, and of all slots that were asked for at which stage each was lost for it, \
+                 which it won, and which of those were served, shown and viewable. Read from the decisions that \
+                 the instance recorded; of many, from a sample. With an operator key: exact. With the key of \
+                 its advertiser: counts of slots are rounded, below 100 to tens, else to two significant digits, \
+                 and the periods are whole days, so that nothing about what others spend can be computed.",
+            )
+            .on(Listener::Both)
+            .key(Key::Required)
+            .parameters([
+                parameter::path("id", "The flight's id.", parameter::text(), "zahid-ai-europe"),
+                parameter::first_day("last seven days, in the time zone of the advertiser"),
+                parameter::day_after(),
+            ])
+            .response(Response::json(200, &funnel, "The funnel."))
+            .response(Response::problem(400, &["unknown_parameter"]))
+            .response(Response::problem(403, &["forbidden"]).when("A key of another role."))
+            .response(Response::problem(404, &["unknown_flight"]).when("No such flight, or another advertiser's."))
+            .response(Response::problem(422, &["invalid_field"]))
+            .response(over_rate())
+            .response(Response::problem(503, &["unavailable"])),
         operation("get", "/v1/limits", "limits")
             .describe(
                 "Limits",
@@ -62,6 +87,13 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             ),
     ];
     rows.into_iter().map(|row| row.tag("explain")).collect()
+}
+
+/// 429: the caller is over its rate.
+fn over_rate() -> Response {
+    Response::problem(429, &["too_many_requests"])
+        .header("Retry-After")
+        .when("The advertiser asked too often; `/v1/limits` has the rates.")
 }
 
 /// 404: the decision's record is not available.

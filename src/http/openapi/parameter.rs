@@ -47,6 +47,18 @@ pub(super) fn text() -> Value {
     json!({ "type": "string" })
 }
 
+/// The query parameter `from` of a pass over the decision log; `default` is the period without it.
+pub(super) fn first_day(default: &str) -> Value {
+    let day = json!({ "type": "string", "format": "date" });
+    query("from", &format!("First day. Without both dates, the {default}."), day, "2026-11-01")
+}
+
+/// The query parameter `to` that belongs to it.
+pub(super) fn day_after() -> Value {
+    let day = json!({ "type": "string", "format": "date" });
+    query("to", "The day after the last one (exclusive); required with `from`.", day, "2026-11-08")
+}
+
 /// The path parameter `id` of a decision.
 pub(super) fn decision() -> Value {
     let id = json!({ "type": "string", "format": "uuid" });

@@ -10,6 +10,7 @@ pub(crate) mod decisions;
 pub(crate) mod embed_reports;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod funnel;
 pub(crate) mod ignored;
 pub(crate) mod images;
 pub(crate) mod limits;
@@ -45,6 +46,8 @@ pub fn table() -> Vec<Route> {
         // Operators, advertisers and publishers explaining a decision.
         route("/v1/decisions/{id}/explain").get_and_head(explain::explain),
         route("/v1/decisions/{id}/events").get_and_head(explain::events),
+        // Operators and advertisers asking why a flight is delivered as it is.
+        route("/v1/flights/{id}/funnel").get_and_head(funnel::funnel),
         // Browsers reporting events.
         route("/e/{token}").get(events::record).post(events::record),
         route("/c/{token}").get_and_head(events::redirect).post(events::redirect),

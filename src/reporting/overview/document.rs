@@ -5,31 +5,9 @@ use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::money::{Currency, Micros};
 use crate::domain::party::Publisher;
+use crate::reporting::flight_state::FlightStatus;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-string_enum! {
-    /// Whether a flight can be chosen now, and if not, the first obstacle.
-    FlightStatus {
-        /// Eligible on every page that it targets.
-        Open = "open",
-        /// The flight, its campaign or its advertiser is paused.
-        Paused = "paused",
-        /// No creative is live.
-        NoLiveCreative = "no_live_creative",
-        /// The start date is in the future.
-        NotBegun = "not_begun",
-        /// The end date has passed.
-        Over = "over",
-        /// It has delivered all that one of its goals asks for.
-        GoalReached = "goal_reached",
-        /// The daily or lifetime budget does not cover one more event, or all that is left of it or of a goal
-        /// is reserved.
-        BudgetSpent = "budget_spent",
-        /// Ahead of pace; waits until delivery is due.
-        Paced = "paced",
-    }
-}
 
 /// Advertisers, campaigns, flights, creatives and publishers with their current delivery.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -110,6 +88,15 @@ pub(crate) struct FlightOverview {
     pub(crate) paused: bool,
     /// Whether the flight can be chosen now.
     pub(crate) status: FlightStatus,
+    /// The state in words: the first obstacle, else how the delivery is going.
+    pub(crate) state: String,
+    /// What does not keep it from being chosen, such as a price text that has expired.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remarks: Vec<String>,
+    /// The main reason why it was not chosen in the last hours, as a sentence, from sampled decisions of
+    /// this instance; absent before there are enough, and while the state is an obstacle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) main_reason: Option<String>,
     /// Billed for this flight today.
     pub(crate) spent_today_micros: Micros,
     /// Remaining campaign budget for today; absent without a limit.

@@ -14,19 +14,24 @@ use crate::domain::money::Micros;
 use crate::domain::party::Advertiser;
 use crate::ledger::views::QUARTER_MS;
 use crate::reporting::Reporting;
+use crate::reporting::flight_state::{FlightNow, FlightStatus};
+use crate::reporting::funnel::main_reason;
 use crate::reporting::overview::document::{
-    AdvertiserOverview, CampaignOverview, FlightOverview, FlightStatus, GoalOverview, Overview,
+    AdvertiserOverview, CampaignOverview, FlightOverview, GoalOverview, Overview,
 };
 use crate::reporting::overview::search::{Search, paused_term};
-use crate::selection::compiled::place_bit;
 use crate::token;
 use crate::world::budget::BudgetBalance;
 use crate::world::live::Live;
 use crate::world::pace;
+use crate::world::recent_stages::RecentStages;
 use std::collections::HashMap;
 
 /// Maximum flights per response, to limit page size. A narrower search finds the others.
 pub(crate) const MAX_FLIGHTS: usize = 200;
+
+/// Sampled slots from which a main reason is given.
+const ENOUGH_SLOTS: u64 = 20;
 
 /// Data for building all rows, at one moment.
 struct OverviewContext<'a> {
@@ -39,6 +44,8 @@ struct OverviewContext<'a> {
     counted: HashMap<&'a str, ByGoal<u64>>,
     /// By flight.
     creatives: HashMap<&'a str, Vec<&'a Creative>>,
+    recent_stages: &'a RecentStages,
+    is_operator: bool,
 }
 
 impl Reporting {
@@ -88,6 +95,8 @@ impl Reporting {
             now_ms,
             live: &live,
             creatives: HashMap::new(),
+            recent_stages: &self.recent_stages,
+            is_operator: !search.is_of_one(),
         };
         for creative in &inventory.creatives {
             context.creatives.entry(creative.flight.as_str()).or_default().push(creative);
@@ -192,32 +201,14 @@ impl OverviewContext<'_> {
         search.matches(&texts)
     }
 
-    /// The first obstacle of a flight; those that an operator controls come first.
     fn status(&self, place: usize) -> FlightStatus {
-        let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
-        let state = &self.live.world.state;
-        let number = place_bit(place);
-        let paused = inventory.flights[row.doc].is_paused()
-            || inventory.campaigns[row.campaign].is_paused()
-            || inventory.advertisers[row.advertiser].is_paused()
-            || state.paused.contains(&number);
-        if paused {
-            FlightStatus::Paused
-        } else if row.creatives.is_empty() {
-            FlightStatus::NoLiveCreative
-        } else if self.now_ms < row.starts_ms {
-            FlightStatus::NotBegun
-        } else if self.now_ms >= row.ends_ms {
-            FlightStatus::Over
-        } else if self.goals(place).iter().any(|goal| goal.delivered >= goal.goal) {
-            FlightStatus::GoalReached
-        } else if state.spent.binary_search(&number).is_ok() {
-            FlightStatus::BudgetSpent
-        } else if state.is_held(number) {
-            FlightStatus::Paced
-        } else {
-            FlightStatus::Open
-        }
+        self.flight_now(place).obstacle()
+    }
+
+    fn flight_now(&self, place: usize) -> FlightNow<'_> {
+        let document = &self.inventory().flights[self.live.snapshot().flights[place].doc];
+        let counted = self.counted.get(document.id.as_str()).copied().unwrap_or_default();
+        FlightNow { live: self.live, place, now_ms: self.now_ms, counted }
     }
 
     fn goals(&self, place: usize) -> Vec<GoalOverview> {
@@ -235,7 +226,12 @@ impl OverviewContext<'_> {
         let (row, inventory) = (&self.live.snapshot().flights[place], self.inventory());
         let document = &inventory.flights[row.doc];
         let id = document.id.as_str();
-        let counted = self.counted.get(id).copied().unwrap_or_default();
+        let now = self.flight_now(place);
+        let state = now.state(self.is_operator);
+        let stages = self.recent_stages.of(&self.live.world.snapshot, place);
+        // Otherwise the state says it all.
+        let is_useful =
+            state.status.is_in_delivery() && stages.values().sum::<u64>() >= ENOUGH_SLOTS;
         FlightOverview {
             id: id.to_owned(),
             campaign: document.campaign.to_string(),
@@ -244,10 +240,13 @@ impl OverviewContext<'_> {
             pricing: row.pricing,
             price_micros: document.price_micros,
             paused: document.is_paused(),
-            status: self.status(place),
+            status: now.obstacle(),
+            state: state.words,
+            remarks: state.remarks,
+            main_reason: main_reason(&stages).filter(|_| is_useful),
             spent_today_micros: self.spent_today.get(id).copied().unwrap_or_default(),
             left_micros: self.balances[row.campaign].remaining,
-            delivered_impressions: counted.impressions,
+            delivered_impressions: now.counted.impressions,
             goals: self.goals(place),
             pace: pace::pace(self.live, place, self.now_ms),
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),

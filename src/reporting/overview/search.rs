@@ -1,6 +1,6 @@
 //! The search of the overview.
 
-use crate::reporting::overview::document::FlightStatus;
+use crate::reporting::flight_state::FlightStatus;
 
 /// A search: every word must match, and optionally the advertiser.
 pub(super) struct Search {
@@ -23,6 +23,11 @@ impl Search {
     /// Whether objects of this advertiser can match.
     pub(crate) fn includes(&self, advertiser: &str) -> bool {
         self.owner.as_deref().is_none_or(|owner| owner == advertiser)
+    }
+
+    /// Whether it is for one advertiser, which sees less than an operator.
+    pub(crate) fn is_of_one(&self) -> bool {
+        self.owner.is_some()
     }
 
     /// Whether the search has no words.

@@ -91,8 +91,12 @@ pub(crate) struct CampaignRow {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FlightRow {
     pub(crate) id: String,
-    /// Status: serving, or why not.
+    /// The state in words.
     pub(crate) state: String,
+    /// What does not keep it from being chosen, such as an expired price text.
+    pub(crate) remarks: Vec<String>,
+    /// Why it was mostly not chosen in the last hours, as a sentence; may be empty.
+    pub(crate) main_reason: String,
     /// Price and pricing model.
     pub(crate) price: String,
     /// Net impressions to date.

@@ -4,6 +4,7 @@
 pub(crate) mod catalog;
 pub(crate) mod credits;
 pub(crate) mod documents;
+pub(crate) mod gaps;
 pub(crate) mod images;
 pub(crate) mod notices;
 pub(crate) mod overview;
@@ -26,6 +27,7 @@ pub fn table() -> Vec<Route> {
         route("/v1/admin/history").get_and_head(catalog::history),
         route("/v1/admin/overview").get_and_head(overview::overview),
         route("/v1/admin/audit").get_and_head(catalog::audit),
+        route("/v1/admin/gaps").get_and_head(gaps::gaps),
         route("/v1/admin/review").get_and_head(review::review),
         route("/v1/admin/inventory")
             .get_and_head(catalog::inventory)

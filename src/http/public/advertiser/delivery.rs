@@ -36,7 +36,9 @@ pub(super) fn flight(flight: &FlightOverview, currency: &str) -> FlightRow {
     let goals: Vec<String> = flight.goals.iter().map(labels::goal).collect();
     FlightRow {
         id: flight.id.clone(),
-        state: labels::status(flight.status).to_owned(),
+        state: flight.state.clone(),
+        remarks: flight.remarks.clone(),
+        main_reason: flight.main_reason.clone().unwrap_or_default(),
         price: labels::price(flight.pricing, flight.price_micros, currency),
         delivered: flight.delivered_impressions.to_string(),
         goal: goals.join(", "),

@@ -2,21 +2,7 @@
 
 use crate::domain::event::{EventKind, Pricing};
 use crate::domain::money::Micros;
-use crate::reporting::overview::document::{FlightStatus, GoalOverview};
-
-/// Delivery status of a flight.
-pub(super) fn status(status: FlightStatus) -> &'static str {
-    match status {
-        FlightStatus::Open => "delivering",
-        FlightStatus::Paused => "paused",
-        FlightStatus::NoLiveCreative => "no live creative",
-        FlightStatus::NotBegun => "scheduled",
-        FlightStatus::Over => "ended",
-        FlightStatus::GoalReached => "goal reached",
-        FlightStatus::BudgetSpent => "budget spent",
-        FlightStatus::Paced => "ahead of pace, throttled",
-    }
-}
+use crate::reporting::overview::document::GoalOverview;
 
 /// A goal, in words.
 pub(super) fn goal(goal: &GoalOverview) -> String {

@@ -6,7 +6,7 @@ pub(crate) mod threads;
 
 mod query;
 mod stream;
-mod table;
+pub(crate) mod table;
 
 use crate::config::keys::Role;
 use crate::domain::breakdown::Breakdown;
@@ -104,13 +104,7 @@ pub(crate) async fn report(
         _ => return Err(ApiError::no_route()),
     };
     let caller = access::authorize(&sources.app, &http, role, &id, &query.link)?;
-    let accepts_csv =
-        || caller::header(&http, "accept").is_some_and(|all| all.contains("text/csv"));
-    let format = match query.format.as_deref() {
-        Some(name) => name.parse().map_err(|why: String| ApiError::invalid_field("format", why))?,
-        None if accepts_csv() => Format::Csv,
-        None => Format::Json,
-    };
+    let format = format(query.format.as_deref(), &http)?;
     let request = query.parse(&sources.app, &sources.world, &kind, &id)?;
     let slot = sources.threads.slot(caller)?;
     flush_opportunities(&sources).await;
@@ -132,6 +126,19 @@ pub(crate) async fn report(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
+}
+
+/// The format that the parameter `format` or else `Accept` names.
+///
+/// # Errors
+/// 422 for an unknown one.
+pub(crate) fn format(named: Option<&str>, http: &HttpRequest) -> Result<Format, ApiError> {
+    let accepts_csv = || caller::header(http, "accept").is_some_and(|all| all.contains("text/csv"));
+    match named {
+        Some(name) => name.parse().map_err(|why: String| ApiError::invalid_field("format", why)),
+        None if accepts_csv() => Ok(Format::Csv),
+        None => Ok(Format::Json),
+    }
 }
 
 /// Builds a report. Scans every ledger row of the period, so it must run on a thread for reports.

@@ -36,6 +36,19 @@ impl Period {
         zone: Zone,
         now: Timestamp,
     ) -> Result<Period, ApiError> {
+        Period::parse_or_last((from, to), DEFAULT_DAYS, zone, now)
+    }
+
+    /// The same with another number of days by default.
+    ///
+    /// # Errors
+    /// As of [`Period::parse`].
+    pub(crate) fn parse_or_last(
+        (from, to): (Option<&str>, Option<&str>),
+        default_days: i64,
+        zone: Zone,
+        now: Timestamp,
+    ) -> Result<Period, ApiError> {
         let date = |field: &str, text: &str| {
             local_time::day(text).map_err(|_| {
                 ApiError::invalid_field(
@@ -61,7 +74,7 @@ impl Period {
             (None, None) => {
                 let today = now.to_zoned(zone.rules().clone()).date();
                 let to = today.saturating_add(Span::new().days(1));
-                (to.saturating_sub(Span::new().days(DEFAULT_DAYS)), to)
+                (to.saturating_sub(Span::new().days(default_days)), to)
             }
         };
         if from >= to {

@@ -52,7 +52,7 @@ pub(super) fn csv(
 }
 
 /// Escapes a text that a spreadsheet would interpret as a formula.
-fn escape_formula(text: &str) -> String {
+pub(crate) fn escape_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {
