@@ -10,7 +10,7 @@ use crate::selection::compiled::{place_bit, style_bit};
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed::Q32;
 use crate::selection::page::{Commercial, Page};
-use crate::selection::plan::Relevance;
+use crate::selection::plan::{Plan, Relevance};
 use crate::selection::rules::{Exclusions, SlotContext};
 use crate::selection::score::{Matched, Score};
 use crate::selection::snapshot::{Ticket, World};
@@ -42,9 +42,9 @@ pub(crate) type Tickets = SmallVec<[Ticket; 8]>;
 
 /// What takes part in a tier.
 #[derive(Default)]
-struct Entrants {
-    tickets: Tickets,
-    candidates: Candidates,
+pub(crate) struct Entrants {
+    pub(crate) tickets: Tickets,
+    pub(crate) candidates: Candidates,
     /// Flights with a throttle, whether it lets them in or not.
     throttled: SmallVec<[u32; 8]>,
 }
@@ -162,25 +162,36 @@ fn winner(
     let mut plan = snapshot.index.plan(&context.query());
     let mut entrants = Entrants::default();
     index::tiers(context.page.commercial).iter().find_map(|tier| {
-        entrants.tickets.clear();
-        entrants.candidates.clear();
-        let range = &snapshot.tiers[*tier as usize];
-        counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
-        for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
-            let Some(matches) = plan.matches(at, &bitmap::between(range, at)) else { continue };
-            let available = bitmap::and(&matches.remaining, &context.world.available[at]);
-            counts.matched += bitmap::count(&matches.matched);
-            counts.conflict +=
-                bitmap::count(&bitmap::and_not(&matches.matched, &matches.remaining));
-            counts.unavailable += bitmap::count(&bitmap::and_not(&matches.remaining, &available));
-            if !bitmap::is_zero(&available) {
-                gather(context, (at, &available), &plan.relevance(at), counts, &mut entrants);
-            }
-        }
+        enter(context, &mut plan, *tier, counts, &mut entrants);
         entered.extend(entrants.tickets.iter().map(|ticket| ticket.place));
         entered.append(&mut entrants.throttled);
         draw_one(context, *tier, &mut entrants.tickets, &entrants.candidates)
     })
+}
+
+/// Replaces the entrants by those of a tier. Tiers must be asked for in priority order.
+#[inline]
+pub(crate) fn enter(
+    context: &SlotContext<'_>,
+    plan: &mut Plan<'_>,
+    tier: Tier,
+    counts: &mut Counts,
+    entrants: &mut Entrants,
+) {
+    entrants.tickets.clear();
+    entrants.candidates.clear();
+    let range = &context.world.snapshot.tiers[tier as usize];
+    counts.visited += u32::try_from(range.len()).unwrap_or(u32::MAX);
+    for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
+        let Some(matches) = plan.matches(at, &bitmap::between(range, at)) else { continue };
+        let available = bitmap::and(&matches.remaining, &context.world.available[at]);
+        counts.matched += bitmap::count(&matches.matched);
+        counts.conflict += bitmap::count(&bitmap::and_not(&matches.matched, &matches.remaining));
+        counts.unavailable += bitmap::count(&bitmap::and_not(&matches.remaining, &available));
+        if !bitmap::is_zero(&available) {
+            gather(context, (at, &available), &plan.relevance(at), counts, entrants);
+        }
+    }
 }
 
 /// Adds the flights of a block to the entrants if they pass the rules that bitmaps cannot

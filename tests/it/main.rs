@@ -49,6 +49,7 @@ mod money;
 mod money_after_loss;
 mod mutated_files;
 mod notices;
+mod odds;
 mod openapi;
 mod openapi_digest;
 mod openapi_examples;
