@@ -5,7 +5,7 @@ use crate::catalog::difference::Difference;
 use crate::catalog::image_store::ImageStore;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
-use crate::cli::{arguments, catalog};
+use crate::cli::{arguments, catalog, forecast};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use std::io;
@@ -38,6 +38,16 @@ impl Apply {
         let new = served.with_manual_pauses(read.map_err(ConfigError::from)?);
         let difference = served.difference(&new);
         output.line(difference.to_string().trim_end())?;
+        let forecasts = forecast::of_changes(&self.access.data, &served, &new);
+        if let Some(forecasts) = &forecasts {
+            output.line(forecast::lines(forecasts))?;
+        }
+        let outcome = |applied: bool, number: u64, difference: &Difference| {
+            let forecasts = forecasts.as_ref();
+            serde_json::json!({
+                "applied": applied, "number": number, "difference": difference, "forecasts": forecasts,
+            })
+        };
         // The served inventory may still lack an image that is in these files.
         if served.matches(&new) && catalog::are_images_stored(&stored, &new.images) {
             return Ok(output.json_only(&outcome(false, served.number, &difference))?);
@@ -63,10 +73,6 @@ impl Apply {
         output.line(format_args!("applied as change {number}"))?;
         Ok(output.json_only(&outcome(true, number, &difference))?)
     }
-}
-
-fn outcome(applied: bool, number: u64, difference: &Difference) -> serde_json::Value {
-    serde_json::json!({ "applied": applied, "number": number, "difference": difference })
 }
 
 /// Requires `--force` for large weight changes: a typo in a weight is usually a factor of ten.

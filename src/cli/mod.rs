@@ -9,6 +9,7 @@ mod diff;
 mod drain;
 mod explain;
 mod export;
+mod forecast;
 mod health;
 mod import;
 mod journal;
@@ -57,6 +58,8 @@ enum Verb {
     Migrate(migrate::Migrate),
     /// Apply files to the served catalog, after showing the diff.
     Apply(apply::Apply),
+    /// Forecast flights: supply, delivery, who loses by them, and how likely their goals are reached.
+    Forecast(forecast::Forecast),
     /// Explain a decision: candidates, filter reasons, and what would make another creative win.
     Explain(explain::Explain),
     /// Export every event with its verdict.
@@ -112,6 +115,7 @@ impl Command {
             Some(Verb::Store(verb)) => verb.run(output).await,
             Some(Verb::Migrate(verb)) => verb.run(output).await,
             Some(Verb::Apply(verb)) => verb.run(output),
+            Some(Verb::Forecast(verb)) => verb.run(output),
             Some(Verb::Explain(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,

@@ -81,9 +81,12 @@ const CHANGES: CallLimit =
 const NOTICES: CallLimit =
     limit(("notices about a unit", ADDRESS), (2, 16), rate(60_000, 5), rate(5_000, 60));
 
+const FORECASTS: CallLimit =
+    limit(("forecasts by an operator's key", "key"), (1, 4), rate(2_000, 30), None);
+
 /// All limits of calls that pass a gate.
-pub(crate) const CALL_LIMITS: [CallLimit; 6] =
-    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES];
+pub(crate) const CALL_LIMITS: [CallLimit; 7] =
+    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES, FORECASTS];
 
 /// The gates of a server.
 pub(crate) struct Gates {
@@ -100,6 +103,8 @@ pub(crate) struct Gates {
     changes: Gate,
     /// Readers reporting units: each notice is stored.
     notices: Gate,
+    /// Operators: forecasts, which take seconds of a core.
+    forecasts: Gate,
 }
 
 impl Default for Gates {
@@ -111,6 +116,7 @@ impl Default for Gates {
             operators: Gate::new(&OPERATORS),
             changes: Gate::new(&CHANGES),
             notices: Gate::new(&NOTICES),
+            forecasts: Gate::new(&FORECASTS),
         }
     }
 }
@@ -140,6 +146,15 @@ impl Gates {
     pub(crate) async fn events(&self, identity: &Identity, now_ms: i64) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.operators } else { &self.events };
         gate.pass(&identity.owner, now_ms).await
+    }
+
+    /// A forecast, by an operator's key.
+    pub(crate) async fn forecast(
+        &self,
+        identity: &Identity,
+        now_ms: i64,
+    ) -> Result<Pass, ApiError> {
+        self.forecasts.pass(&identity.id, now_ms).await
     }
 
     /// A publisher's pause or block. An operator has no rate.

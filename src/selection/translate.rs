@@ -45,8 +45,7 @@ enum Named<T> {
 /// The names behind the positions in a snapshot: all that is needed of it to carry its pages over.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// Each with the ids of its placements.
-    publishers: Box<[(Box<str>, Box<[Box<str>]>)]>,
+    publishers: Box<[SiteNames]>,
     topics: Box<[Box<str>]>,
     entities: Box<[Box<str>]>,
     keywords: Box<[Box<str>]>,
@@ -56,13 +55,21 @@ pub struct Names {
     flights: Box<[Box<str>]>,
 }
 
+/// The id of a publisher, and those of its placements.
+#[derive(Debug)]
+struct SiteNames {
+    id: Box<str>,
+    placements: Box<[Box<str>]>,
+}
+
 impl Names {
     /// The names of a snapshot.
     pub fn of(from: &Compiled) -> Names {
         let inventory = &from.inventory;
         let publishers = from.publishers.iter().map(|row| {
             let placements = row.placements.iter().map(|(id, _)| id.clone());
-            (inventory.publishers[row.doc].id.as_str().into(), placements.collect())
+            let id = inventory.publishers[row.doc].id.as_str().into();
+            SiteNames { id, placements: placements.collect() }
         });
         let mut keywords: Vec<Box<str>> = vec!["".into(); from.keywords.len()];
         for (word, at) in &from.keywords {
@@ -98,12 +105,14 @@ impl Names {
 impl Translation {
     /// From a snapshot with these names to another one. Takes time in proportion to the names of both.
     pub fn between(from: &Names, to: &Arc<Snapshot>) -> Translation {
-        let publishers = from.publishers.iter().map(|(id, placements)| {
-            let publisher = *to.publisher_by_id.get(id)?;
+        let publishers = from.publishers.iter().map(|site| {
+            let publisher = *to.publisher_by_id.get(&site.id)?;
             let known = &to.publishers[publisher as usize].placements;
-            let position = |id: &Box<str>| known.iter().position(|(own, _)| own == id);
-            let position = |id: &Box<str>| u32::try_from(position(id)?).ok();
-            Some(Site { publisher, placements: placements.iter().map(position).collect() })
+            let placements = site.placements.iter().map(|id| {
+                let at = known.iter().position(|(own, _)| own == id)?;
+                u32::try_from(at).ok()
+            });
+            Some(Site { publisher, placements: placements.collect() })
         });
         // An id that has become another name still means what it names.
         let topics = from.topics.iter().map(|id| {

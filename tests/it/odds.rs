@@ -14,7 +14,6 @@ use adjacent::selection::{choose, choose::Request, trace};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 fn sum(odds: &Odds) -> f64 {
     odds.empty + odds.chances.iter().map(|one| one.probability).sum::<f64>()
@@ -123,38 +122,5 @@ fn flights_win_as_often_as_their_probabilities_say_over_all_tiers() {
     for (won, probability) in expected.chain([(Some(&empty), odds.empty)]) {
         let (won, expected) = (won.copied().unwrap_or_default(), draws * probability);
         assert!((won - expected).abs() < 4.5 * expected.sqrt() + 5.0, "{won} {expected}");
-    }
-}
-
-#[test]
-#[ignore = "measures; run it alone with --release"]
-fn odds_of_many_slots_are_computed_each_second() {
-    for flights in [1_000, 10_000] {
-        let paced = with_goals(flights);
-        let free = World::new(paced.snapshot.clone(), State::default());
-        for (world, goals) in [(free, "none"), (paced, "a third")] {
-            let page = |n: usize| {
-                let topics = vec![format!("topic-{}", n % 400), format!("topic-{}", n * 7 % 20)];
-                let page =
-                    PageInput { topics, language: Some("en".into()), ..PageInput::default() };
-                let country = ["US", "DE", "FR", "JP"][n % 4];
-                resolved(&world.snapshot, &(page, country, u32::try_from(n % 2).unwrap()))
-            };
-            let pages: Vec<_> = (0..1_000).map(page).collect();
-            let (mut odds, none) = (Odds::default(), Exclusions::default());
-            let (mut chances, begin) = (0, Instant::now());
-            for id in 0..100_000u32 {
-                let page = &pages[id as usize % pages.len()];
-                let request = Request { world: &world, page, now_ms: 0, id: u128::from(id) };
-                odds.compute(&request, 0, &none);
-                chances += odds.chances.len();
-            }
-            let rate = 100_000.0 / begin.elapsed().as_secs_f64();
-            let of = world.snapshot.flights.len();
-            println!(
-                "{of} flights, {goals} with a goal: {rate:.0} slots a second, {:.1} chances each",
-                f64::from(chances as u32) / 100_000.0
-            );
-        }
     }
 }
