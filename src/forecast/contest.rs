@@ -349,23 +349,23 @@ impl Race<'_> {
             if entrants.is_empty() || left[at] <= 0.0 || slots <= 0.0 {
                 continue;
             }
-            let (mut sum, mut nobody) = (0.0, 1.0);
+            let (mut sum, mut unclaimed) = (0.0, 1.0);
             weights.clear();
             for one in entrants {
                 let part = self.part(one.place as usize, row.kind);
                 weights.push(part * f64::from(one.weight));
                 sum += part * f64::from(one.weight);
-                nobody *= 1.0 - part;
+                unclaimed *= 1.0 - part;
             }
             if sum <= 0.0 {
                 continue;
             }
-            let each = slots * f64::from(left[at]) * (1.0 - nobody) / sum;
+            let each = slots * f64::from(left[at]) * (1.0 - unclaimed) / sum;
             for (one, weight) in entrants.iter().zip(&weights) {
                 won[one.place as usize] += each * weight;
             }
             #[expect(clippy::cast_possible_truncation, reason = "a part of a slot")]
-            let rest = nobody as f32;
+            let rest = unclaimed as f32;
             left[at] *= rest;
         }
     }

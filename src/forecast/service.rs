@@ -40,7 +40,8 @@ pub(crate) struct Forecasting {
     ledger: Arc<Ledger>,
     log: Arc<DecisionLog>,
     folder: PathBuf,
-    sample: Mutex<Option<Arc<Sample>>>,
+    /// Held while a forecast is made: one at a time.
+    sample: Mutex<Option<Sample>>,
 }
 
 impl Forecasting {
@@ -78,11 +79,13 @@ impl Forecasting {
         if let Some(missing) = forecast::missing(&inventory, &flights) {
             return Err(ForecastError::UnknownFlight(missing));
         }
-        let sample = self.sample().map_err(ForecastError::Log)?;
+        let mut known = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.clock.now_ms();
+        let read = self.read(known.take(), now_ms).map_err(ForecastError::Log)?;
+        let sample = known.insert(read);
         let (weights, labels) = self.world.weights_and_labels().map_err(ForecastError::Version)?;
         let sources = Sources {
-            sample: &sample,
+            sample,
             measured: &self.measured(&inventory, now_ms),
             weights: &weights,
             labels: &labels,
@@ -91,23 +94,16 @@ impl Forecasting {
         Ok(forecast::forecast(&sources, &inventory, &flights))
     }
 
-    /// The sample up to now. Others wait while it is read.
-    fn sample(&self) -> std::io::Result<Arc<Sample>> {
-        let mut known = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The sample up to now, from the one that is known.
+    fn read(&self, known: Option<Sample>, now_ms: i64) -> std::io::Result<Sample> {
         self.log.flush();
-        let now_ms = self.clock.now_ms();
         let effort = Effort { decisions: DECISIONS, until: None };
         let names = |world: &WorldLine| self.names(world);
-        let next = match known.take().and_then(Arc::into_inner) {
-            Some(mut sample) => {
-                sample.refresh(&self.folder, now_ms, effort, &names)?;
-                sample
-            }
-            None => Sample::read(&self.folder, now_ms, effort, &names)?,
+        let Some(mut sample) = known else {
+            return Sample::read(&self.folder, now_ms, effort, &names);
         };
-        let next = Arc::new(next);
-        *known = Some(next.clone());
-        Ok(next)
+        sample.refresh(&self.folder, now_ms, effort, &names)?;
+        Ok(sample)
     }
 
     fn names(&self, world: &WorldLine) -> Option<Names> {

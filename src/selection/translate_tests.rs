@@ -162,7 +162,7 @@ fn exclusions_follow_their_flights_and_creatives() {
 }
 
 #[test]
-fn names_that_no_flight_asked_about_are_told() {
+fn names_that_no_flight_asked_about_are_missing() {
     let names = Names::of(&old());
     assert!(!names.has_keyword("W0") && names.has_keyword("W1"));
     assert!(!names.has_value("author", "aaron") && names.has_value("author", "Bob"));

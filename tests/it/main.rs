@@ -28,6 +28,7 @@ mod drain;
 mod event_log;
 mod events;
 mod explain;
+mod forecasts;
 mod goals;
 #[allow(dead_code, reason = "the rest is used by the chaos tests and proofs")]
 mod harness;

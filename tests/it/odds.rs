@@ -98,7 +98,7 @@ fn with_goals(flights: usize) -> World {
 fn flights_win_as_often_as_their_probabilities_say_over_all_tiers() {
     let snapshot = with_goals(300).snapshot;
     let tickets = (0..u32::try_from(snapshot.flights.len()).unwrap())
-        .map(|place| Ticket { place, share: (place % 7 + 1) << 26, turn: place % 40 })
+        .map(|place| Ticket { place, share: (place % 7 + 1) << 25, turn: place % 40 })
         .collect();
     // Without throttles probabilities are the same for all requests, and the lottery leaves some of the
     // slots to lower tiers.
@@ -106,7 +106,7 @@ fn flights_win_as_often_as_their_probabilities_say_over_all_tiers() {
     let page = PageInput { topics: vec!["topic-3".into()], ..PageInput::default() };
     let page = resolved(&world.snapshot, &(page, "DE", 0));
     let (mut odds, none) = (Odds::default(), Exclusions::default());
-    let (mut won, draws) = (HashMap::<u32, f64>::new(), 100_000u32);
+    let (mut won, draws) = (HashMap::<u32, f64>::new(), 20_000u32);
     let mut empty = 0.0;
     for id in 0..draws {
         let request = Request { world: &world, page: &page, now_ms: 0, id: u128::from(id) << 9 };
@@ -116,7 +116,7 @@ fn flights_win_as_often_as_their_probabilities_say_over_all_tiers() {
             Err(_) => empty += 1.0,
         }
     }
-    assert!(odds.chances.len() > 20 && odds.empty > 0.0, "{} {}", odds.chances.len(), odds.empty);
+    assert!(odds.chances.len() > 15 && odds.empty > 0.0, "{} {}", odds.chances.len(), odds.empty);
     let draws = f64::from(draws);
     let expected = odds.chances.iter().map(|one| (won.get(&one.place), one.probability));
     for (won, probability) in expected.chain([(Some(&empty), odds.empty)]) {

@@ -31,7 +31,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 Response::problem(422, &["invalid_field", "invalid_document"])
                     .when("No flight is named, or the inventory would have errors."),
             )
-            .response(Response::problem(429, &["rate_limited"]))
-            .response(Response::problem(503, &["busy"])),
+            .response(Response::problem(429, &["too_many_requests"]))
+            .response(Response::problem(503, &["unavailable"])),
     ]
 }
