@@ -219,6 +219,21 @@ mod tests {
     }
 
     #[test]
+    fn the_times_of_a_day_are_those_of_the_clocks_in_the_zone_before_and_after_a_change() {
+        // Recorded from nine to ten in the morning in summer, seven to eight in UTC.
+        let recorded = at("2026-09-28T00:00:00Z")..at("2026-10-19T00:00:00Z");
+        let hour = |from: &str, to: &str| {
+            let in_the_morning = |at_ms: i64| (at_ms / HOUR).rem_euclid(24) == 7;
+            let skip = |at_ms: i64| !in_the_morning(at_ms);
+            expected("Europe/Berlin", recorded.clone(), skip, at(from)..at(to))
+        };
+        let summer = hour("2026-10-21T07:00:00Z", "2026-10-21T08:00:00Z");
+        let winter = hour("2026-10-26T08:00:00Z", "2026-10-26T09:00:00Z");
+        assert!((summer - 1.0).abs() < 1e-6 && (winter - 1.0).abs() < 1e-6, "{summer} {winter}");
+        assert_eq!(hour("2026-10-26T07:00:00Z", "2026-10-26T08:00:00Z"), 0.0);
+    }
+
+    #[test]
     fn missing_days_are_not_zeros_and_weekdays_are_like_their_own() {
         let recorded = at("2026-06-01T00:00:00Z")..at("2026-06-29T00:00:00Z");
         let day = 24 * HOUR;
