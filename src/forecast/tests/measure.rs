@@ -75,7 +75,7 @@ fn odds_of_many_slots_are_computed_each_second() {
             let pages: Vec<Page> = (0..1_000).map(page).collect();
             let (mut odds, none, mut chances) = (Odds::default(), Exclusions::default(), 0);
             let begin = Instant::now();
-            const SLOTS: u32 = 200_000;
+            const SLOTS: u32 = 100_000;
             for id in 0..SLOTS {
                 let page = &pages[id as usize % pages.len()];
                 odds.compute(
