@@ -31,6 +31,7 @@ pub mod cluster;
 pub(crate) mod world;
 
 pub(crate) mod explain;
+pub(crate) mod forecast;
 pub(crate) mod reporting;
 
 pub(crate) mod events;

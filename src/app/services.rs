@@ -10,6 +10,7 @@ use crate::delivery::Delivery;
 use crate::events;
 use crate::events::Events;
 use crate::explain::Explain;
+use crate::forecast::Forecasting;
 use crate::http::AppState;
 use crate::http::gate::Gates;
 use crate::http::public::decisions::Decider;
@@ -45,6 +46,8 @@ pub struct Services {
     pub reporting: Arc<Reporting>,
     /// Explanations of decisions.
     pub(crate) explain: Arc<Explain>,
+    /// Forecasts of flights.
+    pub(crate) forecasting: Arc<Forecasting>,
     /// Records events.
     pub events: Arc<Events>,
     /// Decides, and seals event tokens.
@@ -87,6 +90,7 @@ impl Services {
             .app_data(Data::from(self.world.clone()))
             .app_data(Data::from(self.reporting.clone()))
             .app_data(Data::from(self.explain.clone()))
+            .app_data(Data::from(self.forecasting.clone()))
             .app_data(Data::from(self.events.clone()))
             .app_data(Data::from(self.publishing.clone()))
             .app_data(Data::from(self.notices.clone()))
@@ -130,6 +134,7 @@ pub(crate) fn build(
     foundation.world.log_image_faults();
     let services = Services {
         explain: Arc::new(explain(&foundation)),
+        forecasting: Arc::new(forecasting(&foundation, settings)),
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
@@ -183,6 +188,16 @@ fn explain(foundation: &Foundation) -> Explain {
         foundation.world.clone(),
         foundation.cluster.records.clone(),
         foundation.metrics.clone(),
+    )
+}
+
+fn forecasting(foundation: &Foundation, settings: &Settings) -> Forecasting {
+    Forecasting::new(
+        foundation.clock.clone(),
+        foundation.world.clone(),
+        foundation.ledger.clone(),
+        foundation.log.clone(),
+        Path::new(&settings.store.data).join("decisions"),
     )
 }
 

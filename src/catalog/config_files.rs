@@ -102,6 +102,15 @@ impl ConfigFiles {
         Ok(())
     }
 
+    /// The documents of files that are a part of an inventory; references to others are not checked.
+    pub(crate) fn part(&self) -> Result<Inventory, Vec<Problem>> {
+        let others = [&self.settings, &self.weights, &self.labels];
+        if let Some((name, _)) = others.into_iter().flatten().next() {
+            return Err(vec![Problem::of_file(name, "is not a file of the inventory")]);
+        }
+        files::part(&self.inventory)
+    }
+
     /// Parses and validates all files and returns every problem in any of them. Without a label
     /// table among the files, flights are checked against the compiled-in one; without settings,
     /// commands against those that a server would read.

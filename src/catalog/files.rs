@@ -194,6 +194,24 @@ pub(crate) fn load_with(
     Err(problems)
 }
 
+/// The documents of files that are a part of an inventory: references to others are not checked, and images that
+/// are named by a path stay as they are.
+pub(crate) fn part(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>> {
+    let (mut problems, mut inventory) = (Vec::new(), Inventory::default());
+    for (name, text) in files {
+        let document = Document::parse(name, text)?;
+        problems.extend(unknown_lists(&document));
+        lists::visit_all(&mut Reader {
+            number: 0,
+            document: &document,
+            into: &mut inventory,
+            problems: &mut problems,
+            origins: &mut Origins::default(),
+        });
+    }
+    if problems.is_empty() { Ok(inventory) } else { Err(problems) }
+}
+
 /// The example inventory.
 pub fn example() -> Inventory {
     example_with_images().inventory

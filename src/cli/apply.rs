@@ -7,7 +7,7 @@ use crate::catalog::{AuditContext, check};
 use crate::cli::catalog::Served;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
-use crate::cli::{arguments, catalog};
+use crate::cli::{arguments, catalog, forecast};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use std::io;
@@ -45,6 +45,16 @@ impl Apply {
         let difference = served.difference(&new);
         output.warnings(&new.warnings());
         output.line(difference.to_string().trim_end())?;
+        let forecasts = forecast::of_changes(&self.access.data, &served, &new);
+        if let Some(forecasts) = &forecasts {
+            output.line(forecast::lines(forecasts))?;
+        }
+        let outcome = |applied: bool, number: u64, difference: &Difference| {
+            let forecasts = forecasts.as_ref();
+            serde_json::json!({
+                "applied": applied, "number": number, "difference": difference, "forecasts": forecasts,
+            })
+        };
         // The served inventory may still lack an image that is in these files.
         if served.matches(&new) && catalog::are_images_stored(&stored, &new.images) {
             return Ok(output.json_only(&outcome(false, served.number, &difference))?);
@@ -85,10 +95,6 @@ fn check_served_prices(
     let findings = check::prices(inventory, weights, now_ms);
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     if lines.is_empty() { Ok(()) } else { Err(ConfigError::Usage(lines.join("\n"))) }
-}
-
-fn outcome(applied: bool, number: u64, difference: &Difference) -> serde_json::Value {
-    serde_json::json!({ "applied": applied, "number": number, "difference": difference })
 }
 
 /// Requires `--force` for large weight changes: a typo in a weight is usually a factor of ten.

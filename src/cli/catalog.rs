@@ -51,10 +51,7 @@ impl Served {
     pub(crate) fn difference(&self, new: &CheckedConfig) -> Difference {
         let empty = Inventory::default();
         let default = Weights::default();
-        let built_in = self.labels.is_none().then(|| {
-            let regions = Regions::build(&[]).unwrap_or_default();
-            tables::labels(files::LABELS.0, files::LABELS.1, &regions).unwrap_or_default()
-        });
+        let built_in = self.labels.is_none().then(built_in_labels);
         let labels = self.labels.as_ref().or(built_in.as_ref());
         difference::between(
             new.inventory.as_ref().map(|new| (self.inventory.as_ref().unwrap_or(&empty), new)),
@@ -77,6 +74,12 @@ impl Served {
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)
     }
+}
+
+/// The compiled-in labels.
+pub(super) fn built_in_labels() -> LabelTable {
+    let regions = Regions::build(&[]).unwrap_or_default();
+    tables::labels(files::LABELS.0, files::LABELS.1, &regions).unwrap_or_default()
 }
 
 /// Whether all of these images are stored and intact.

@@ -1,7 +1,7 @@
 //! `adjacent diff`: shows what applying files would change.
 
 use crate::cli::output::Output;
-use crate::cli::{arguments, catalog};
+use crate::cli::{arguments, catalog, forecast};
 use crate::config::ConfigError;
 use std::path::PathBuf;
 
@@ -20,7 +20,15 @@ impl Diff {
         let new = arguments::layout(&self.paths)?.read().map_err(ConfigError::from)?;
         output.warnings(&new.warnings());
         let served = catalog::served(&self.data)?;
-        let difference = served.difference(&served.with_manual_pauses(new));
-        Ok(output.result(difference.to_string().trim_end(), &difference)?)
+        let new = served.with_manual_pauses(new);
+        let difference = served.difference(&new);
+        let forecasts = forecast::of_changes(&self.data, &served, &new);
+        let mut document = serde_json::to_value(&difference)?;
+        let mut text = difference.to_string();
+        if let Some(forecasts) = &forecasts {
+            document["forecasts"] = serde_json::to_value(forecasts)?;
+            text = format!("{}\n{}", text.trim_end(), forecast::lines(forecasts));
+        }
+        Ok(output.result(text.trim_end(), &document)?)
     }
 }

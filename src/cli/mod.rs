@@ -9,6 +9,7 @@ mod diff;
 mod drain;
 mod explain;
 mod export;
+mod forecast;
 mod gaps;
 mod health;
 mod import;
@@ -60,6 +61,8 @@ enum Verb {
     Migrate(migrate::Migrate),
     /// Apply files to the served catalog, after showing the diff.
     Apply(apply::Apply),
+    /// Forecast flights: supply, delivery, who loses by them, and how likely their goals are reached.
+    Forecast(forecast::Forecast),
     /// Explain a decision: candidates, filter reasons, and what would make another creative win.
     Explain(explain::Explain),
     /// Show why a flight is delivered as it is: its state, and at which stage each slot was lost.
@@ -119,6 +122,7 @@ impl Command {
             Some(Verb::Store(verb)) => verb.run(output).await,
             Some(Verb::Migrate(verb)) => verb.run(output).await,
             Some(Verb::Apply(verb)) => verb.run(output),
+            Some(Verb::Forecast(verb)) => verb.run(output),
             Some(Verb::Explain(verb)) => verb.run(output),
             Some(Verb::Why(verb)) => verb.run(output),
             Some(Verb::Gaps(verb)) => verb.run(output),

@@ -232,6 +232,11 @@ impl ContextKeys {
         Ok(number)
     }
 
+    /// Key and value of each number, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// The keys and values of numbers.
     pub(crate) fn names(&self, numbers: &[u32]) -> BTreeMap<String, Vec<String>> {
         let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();

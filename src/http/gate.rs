@@ -91,9 +91,12 @@ const FUNNELS: CallLimit = limit(
 const PASSES: CallLimit =
     limit(("funnels of flights and gaps by an operator's key", "key"), (1, 8), None, None);
 
+const FORECASTS: CallLimit =
+    limit(("forecasts by an operator's key", "key"), (1, 4), rate(2_000, 30), None);
+
 /// All limits of calls that pass a gate.
-pub(crate) const CALL_LIMITS: [CallLimit; 8] =
-    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES, FUNNELS, PASSES];
+pub(crate) const CALL_LIMITS: [CallLimit; 9] =
+    [READERS, PARTIES, EVENTS, OPERATORS, CHANGES, NOTICES, FUNNELS, PASSES, FORECASTS];
 
 /// The gates of a server.
 pub(crate) struct Gates {
@@ -114,6 +117,8 @@ pub(crate) struct Gates {
     funnels: Gate,
     /// Operators: the same, and gaps.
     passes: Gate,
+    /// Operators: forecasts, which take seconds of a core.
+    forecasts: Gate,
 }
 
 impl Default for Gates {
@@ -127,6 +132,7 @@ impl Default for Gates {
             notices: Gate::new(&NOTICES),
             funnels: Gate::new(&FUNNELS),
             passes: Gate::new(&PASSES),
+            forecasts: Gate::new(&FORECASTS),
         }
     }
 }
@@ -166,6 +172,15 @@ impl Gates {
     ) -> Result<Pass, ApiError> {
         let gate = if identity.role == Role::Operator { &self.passes } else { &self.funnels };
         gate.pass(&identity.owner, now_ms).await
+    }
+
+    /// A forecast, by an operator's key.
+    pub(crate) async fn forecast(
+        &self,
+        identity: &Identity,
+        now_ms: i64,
+    ) -> Result<Pass, ApiError> {
+        self.forecasts.pass(&identity.id, now_ms).await
     }
 
     /// A publisher's pause or block. An operator has no rate.

@@ -43,9 +43,9 @@ pub(crate) type Tickets = SmallVec<[Ticket; 8]>;
 
 /// What takes part in a tier.
 #[derive(Default)]
-struct Entrants {
-    tickets: Tickets,
-    candidates: Candidates,
+pub(crate) struct Entrants {
+    pub(crate) tickets: Tickets,
+    pub(crate) candidates: Candidates,
     /// Flights with a throttle, whether it lets them in or not.
     throttled: SmallVec<[u32; 8]>,
 }
@@ -134,16 +134,27 @@ fn winner(context: &SlotContext<'_>, entered: &mut SmallVec<[u32; 8]>) -> Option
     let mut plan = snapshot.index.plan(&context.query());
     let mut entrants = Entrants::default();
     index::tiers(context.page.commercial).iter().find_map(|tier| {
-        entrants.tickets.clear();
-        entrants.candidates.clear();
-        let range = &snapshot.tiers[*tier as usize];
-        for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
-            gather_block(context, &mut plan, (at, range), &mut entrants);
-        }
+        enter(context, &mut plan, *tier, &mut entrants);
         entered.extend(entrants.tickets.iter().map(|ticket| ticket.place));
         entered.append(&mut entrants.throttled);
         draw_one(context, *tier, &mut entrants.tickets, &entrants.candidates)
     })
+}
+
+/// Replaces the entrants by those of a tier. Tiers must be asked for in priority order.
+#[inline]
+pub(crate) fn enter(
+    context: &SlotContext<'_>,
+    plan: &mut Plan<'_>,
+    tier: Tier,
+    entrants: &mut Entrants,
+) {
+    entrants.tickets.clear();
+    entrants.candidates.clear();
+    let range = &context.world.snapshot.tiers[tier as usize];
+    for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
+        gather_block(context, plan, (at, range), entrants);
+    }
 }
 
 /// Whether a flight that passes every rule and has no ticket is among the candidates of its tier, of

@@ -98,7 +98,12 @@ pub(crate) fn propensity(
             winners = weight;
         }
     }
-    let scored = (winners << 32).checked_div(sum).unwrap_or(0);
+    mixed(winners, (sum, count), explore)
+}
+
+/// The propensity of a candidate with `weight`, of `count` candidates whose weights sum up to `sum`.
+pub(crate) fn mixed(weight: u128, (sum, count): (u128, u64), explore: u32) -> u32 {
+    let scored = (weight << 32).checked_div(sum).unwrap_or(0);
     let mixed = ((((1 << 32) - u128::from(explore)) * scored) >> 32)
         + u128::from(u64::from(explore).checked_div(count).unwrap_or(0));
     u32::try_from(mixed).unwrap_or(u32::MAX).max(1)

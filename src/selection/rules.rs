@@ -92,6 +92,21 @@ impl Mask {
         Mask(bits)
     }
 
+    /// The same exclusion with other numbers of flights and creatives; `None` where there is no other one.
+    pub(crate) fn with_numbers(
+        self,
+        flight: impl Fn(u32) -> Option<u32>,
+        creative: impl Fn(u32) -> Option<u32>,
+    ) -> Option<Mask> {
+        let (kind, number) = (self.0 & !Mask::NUMBER, self.0 & Mask::NUMBER);
+        let other = match (self.is_rejected(), self.0 & Mask::CREATIVE != 0) {
+            (false, true) => Some(number),
+            (true, true) => creative(number),
+            (_, false) => flight(number),
+        };
+        Some(Mask(other? & Mask::NUMBER | kind))
+    }
+
     /// Whether the caller rejected it.
     pub(crate) fn is_rejected(self) -> bool {
         self.0 & Mask::REJECTED != 0

@@ -25,6 +25,7 @@ use crate::catalog::archive::Archive;
 use crate::catalog::image_store::ImageFault;
 use crate::catalog::versions::prefix_of;
 use crate::catalog::{Catalog, CatalogError};
+use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::selection::compile::compile;
 use crate::selection::snapshot::Snapshot;
@@ -168,6 +169,14 @@ impl Worlds {
         let snapshot = Arc::new(snapshot);
         self.recent.remember(snapshot.clone());
         Ok(snapshot)
+    }
+
+    /// The weights and the labels being served. Reads files.
+    pub(crate) fn weights_and_labels(&self) -> Result<(Weights, LabelTable), CatalogError> {
+        let live = self.live();
+        let snapshot = live.snapshot();
+        let labels = self.catalog.labels(&snapshot.labels_hash)?;
+        Ok((self.catalog.weights(&snapshot.weights_hash)?, labels))
     }
 
     fn snapshot_in_memory(

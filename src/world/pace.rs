@@ -20,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What a won slot is assumed to deliver until that is measured, in events of a kind.
-const fn assumed(kind: EventKind) -> f64 {
+pub(crate) const fn assumed(kind: EventKind) -> f64 {
     match kind {
         EventKind::Click | EventKind::Copy => 0.005,
         EventKind::Impression | EventKind::Viewable => 0.9,

@@ -31,7 +31,7 @@ fn world(flights: usize, seed: u64) -> World {
     World::new(Arc::new(snapshot), State::default())
 }
 
-static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
+pub static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
     [(300, 0), (700, 1), (1100, 2), (1500, 3)]
         .map(|(flights, seed)| {
             let mut inventory = with_context_keys(&synth::inventory(flights, seed));
@@ -97,7 +97,7 @@ fn slot(name: &str) -> SlotInput {
 }
 
 prop_compose! {
-    fn input()(
+    pub fn input()(
         topics in prop::collection::vec(0usize..400, 0..4),
         sponsors in prop::collection::vec((0usize..40, any::<bool>()), 0..3),
         words in prop::collection::vec(0usize..200, 0..4),

@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["ledger", "decision_log"],
     &["cluster"],
     &["world"],
-    &["reporting", "explain"],
+    &["reporting", "explain", "forecast"],
     &["events"],
     &["delivery", "publishing"],
     &["web"],

@@ -8,6 +8,7 @@ mod decide;
 mod documents;
 mod example;
 mod explain;
+mod forecasts;
 mod images;
 mod operation;
 mod operations;

@@ -4,6 +4,7 @@
 pub(crate) mod catalog;
 pub(crate) mod credits;
 pub(crate) mod documents;
+pub(crate) mod forecasts;
 pub(crate) mod gaps;
 pub(crate) mod images;
 pub(crate) mod notices;
@@ -33,6 +34,8 @@ pub fn table() -> Vec<Route> {
             .get_and_head(catalog::inventory)
             .on(Method::PUT, catalog::apply),
         route("/v1/admin/weights").get_and_head(weights::weights).on(Method::PUT, weights::replace),
+        // Sales.
+        route("/v1/admin/forecasts").post(forecasts::forecast),
         // Money.
         route("/v1/admin/credits").post(credits::credit),
         route("/v1/admin/refunds").post(credits::refund),
