@@ -24,7 +24,8 @@ pub(crate) fn canonical(text: &str) -> Option<String> {
     // A wildcard below an IP address, or below a single label such as `com`, covers no site of its own.
     let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
     let is_domain = host.contains('.') && host.parse::<std::net::IpAddr>().is_err();
-    if host.is_empty() || !host.bytes().all(is_host_byte) || (!wildcard.is_empty() && !is_domain) {
+    let has_empty_label = host.split('.').any(str::is_empty);
+    if has_empty_label || !host.bytes().all(is_host_byte) || (!wildcard.is_empty() && !is_domain) {
         return None;
     }
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -106,6 +107,10 @@ mod tests {
             "file://",
             "https://news.example:0x1",
             "*://news.example",
+            "http://..",
+            "http://.news.example",
+            "http://news..example",
+            "http://news.example..",
         ] {
             assert_eq!(canonical(bad), None, "{bad}");
         }
