@@ -28,10 +28,19 @@ pub(super) struct Terms {
     pub(super) times: Range<i64>,
     /// The slots that it needs from now on for its goals.
     pub(super) needs: Option<f64>,
+    /// The share of its slots that it was sold.
+    pub(super) share: Option<f64>,
     /// The budget that it spends from.
     pub(super) budget: Option<usize>,
     /// What a won slot costs.
     pub(super) cost: f64,
+}
+
+impl Terms {
+    /// Whether it comes before the race of its tier.
+    fn has_ticket(&self) -> bool {
+        self.needs.is_some() || self.share.is_some()
+    }
 }
 
 /// How a flight takes part.
@@ -63,7 +72,7 @@ enum Runs {
     Partly(Rc<KindWeights>),
 }
 
-/// A flight with a goal.
+/// A flight with a goal or a share of voice.
 struct Claim {
     place: usize,
     turn: u32,
@@ -80,7 +89,7 @@ pub(super) struct Contest<'a> {
     field: &'a Field,
     calendar: &'a Calendar,
     terms: &'a [Terms],
-    /// Flights with a goal, in the order of their turns.
+    /// Flights with a goal or a share of voice, in the order of their turns.
     claims: Vec<Claim>,
     /// What each budget can pay in a time.
     budgets: &'a dyn Fn(usize, &Range<i64>) -> f64,
@@ -97,7 +106,7 @@ impl<'a> Contest<'a> {
         let mut claims: HashMap<usize, Claim> = HashMap::new();
         for (at, row) in field.rows.iter().enumerate() {
             let with_goals = field.of_row(at).iter().map(|one| one.place as usize);
-            for place in with_goals.filter(|place| terms[*place].needs.is_some()) {
+            for place in with_goals.filter(|place| terms[*place].has_ticket()) {
                 let claim = claims.entry(place).or_insert_with(|| Claim {
                     place,
                     turn: 0,
@@ -140,7 +149,7 @@ impl<'a> Contest<'a> {
     /// Lowers the throttles of budgets that would pay for too much. Returns whether one changed.
     fn throttle(&self, times: &Range<i64>, won: &Won, throttles: &mut HashMap<usize, f64>) -> bool {
         let mut spent: HashMap<usize, f64> = HashMap::new();
-        for (terms, won) in self.terms.iter().zip(won).filter(|(terms, _)| terms.needs.is_none()) {
+        for (terms, won) in self.terms.iter().zip(won).filter(|(terms, _)| !terms.has_ticket()) {
             if let Some(budget) = terms.budget {
                 *spent.entry(budget).or_default() += won * terms.cost;
             }
@@ -191,12 +200,15 @@ impl<'a> Contest<'a> {
         won
     }
 
-    /// The slots that a flight with a goal needs in a time, in step with its traffic.
+    /// The slots that a flight with a goal needs in a time, in step with its traffic, or its share of them.
     fn needs(&self, claim: &Claim, times: &Range<i64>) -> f64 {
         let terms = &self.terms[claim.place];
         let own = terms.times.start.max(times.start)..terms.times.end.min(times.end);
         if claim.supply <= 0.0 || own.is_empty() {
             return 0.0;
+        }
+        if let Some(share) = terms.share {
+            return share * dot(&claim.by_kind, &self.calendar.weights(&own));
         }
         let all = terms.needs.unwrap_or_default();
         if own == terms.times {
@@ -309,7 +321,7 @@ impl<'a> Contest<'a> {
 
     /// Whether a flight comes before another one, or has the same right to a slot: by tier.
     pub(super) fn is_protected_from(&self, place: usize, other: usize) -> bool {
-        self.terms[place].needs.is_some() && self.terms[place].tier <= self.terms[other].tier
+        self.terms[place].has_ticket() && self.terms[place].tier <= self.terms[other].tier
     }
 }
 
@@ -329,7 +341,7 @@ impl Race<'_> {
     /// How much of its slots a flight takes part in: while it runs and its budget lets it.
     fn part(&self, place: usize, kind: u16) -> f64 {
         let terms = &self.contest.terms[place];
-        if terms.needs.is_some() || (self.is_absent)(place) {
+        if terms.has_ticket() || (self.is_absent)(place) {
             return 0.0;
         }
         let throttle = || terms.budget.and_then(|budget| self.throttles.get(&budget));

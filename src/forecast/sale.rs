@@ -163,6 +163,7 @@ impl Sale {
         Terms {
             tier: flight.tier as usize,
             needs: flight.goals().set().map(needs).reduce(f64::max),
+            share: flight.share_percent.map(|percent| percent / 100.0),
             times,
             budget: (is_limited && price > 0.0).then_some(campaign),
             cost: price * rate(flight, billed, measured).rate,

@@ -41,6 +41,17 @@ fn a_goal_that_cannot_be_met_is_offered_as_best_effort_with_what_would_do() {
 }
 
 #[test]
+fn a_share_of_voice_takes_its_share_of_the_slots_and_leaves_the_others() {
+    let share = json!({ "tier": "sponsorship", "share_percent": 25.0, "targeting": topic("ai") });
+    let sponsor = flight("sponsor", share);
+    let goal = flight("a", json!({ "goal_impressions": 100, "targeting": topic("ai") }));
+    let found = one(&usual(), &[goal.clone(), sponsor.clone()]);
+    assert!(found.available.abs_diff(252) <= 2, "{found:?}");
+    let found = one(&usual(), &[sponsor, goal]);
+    assert!(found.expected_slots.abs_diff(84) <= 2, "{found:?}");
+}
+
+#[test]
 fn flights_with_goals_keep_what_they_need_and_others_are_displaced() {
     let ai = |id: &str, fields: Value| {
         let mut all = fields;

@@ -5,14 +5,14 @@ mod instance;
 mod scenarios;
 
 use crate::catalog::files;
-use crate::domain::event::EventKind;
+use crate::domain::event::{EventKind, InvalidReason, Verdict};
 use crate::domain::label::LabelTable;
 use crate::domain::money::Micros;
 use crate::domain::region::Country;
 use crate::domain::weights::Weights;
 use crate::ledger::apply::apply;
 use crate::ledger::record::{Event, GoalLeaseRequest, RecordId};
-use crate::ledger::{ApplyOutcome, Record, State};
+use crate::ledger::{ApplyOutcome, EventVerdict, Record, State};
 use crate::selection::compile::compile;
 use crate::selection::page::{Commercial, Page, RegionBasis, Slot, Viewer};
 use crate::selection::snapshot::Snapshot;
@@ -94,6 +94,13 @@ struct Sold {
 struct Delivered {
     goal: f64,
     counted: f64,
+}
+
+/// What a day came to.
+struct Outcome {
+    flights: Vec<Delivered>,
+    /// Impressions beyond a goal, which are free.
+    over_goal: u64,
 }
 
 /// An event that comes at a time, of a decision by an instance.
@@ -265,7 +272,7 @@ fn arrivals(dice: &mut Pcg64, mean: f64) -> usize {
 }
 
 /// Simulates the day.
-fn run(setup: &Setup, seed: u64) -> Vec<Delivered> {
+fn run(setup: &Setup, seed: u64) -> Outcome {
     let sold = goals(setup);
     let snapshot = Arc::new(inventory(&sold, setup.settings));
     let pages: Vec<Vec<Arc<Page>>> = (0..TOPICS)
@@ -360,5 +367,8 @@ fn run(setup: &Setup, seed: u64) -> Vec<Delivered> {
         .iter()
         .enumerate()
         .map(|(number, one)| Delivered { goal: one.goal, counted: counted(number) as f64 });
-    delivered.collect()
+    let flights = delivered.collect();
+    let verdicts = shared.log.iter().flat_map(|(_, applied)| &applied.verdicts);
+    let is_beyond = |one: &&EventVerdict| one.verdict == Verdict::Invalid(InvalidReason::OverGoal);
+    Outcome { flights, over_goal: verdicts.filter(is_beyond).count() as u64 }
 }
