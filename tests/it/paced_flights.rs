@@ -14,7 +14,7 @@ const START: &str = "2026-06-01T12:00:00";
 const LENGTH_MS: i64 = 240_000;
 const STEP_MS: i64 = 200;
 /// Pages of each site.
-const PAGES: f64 = 2_400.0;
+const PAGES: f64 = 1_600.0;
 const TOPICS: [&str; 3] = ["cloud", "code", "ai"];
 /// Real time of a step at least: the server computes shares ten times a second, and so at least once in two
 /// simulated seconds.

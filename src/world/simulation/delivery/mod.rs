@@ -69,7 +69,7 @@ struct Setup {
 }
 
 const BASE: Setup = Setup {
-    requests: 60_000.0,
+    requests: 40_000.0,
     course: scenarios::day,
     history: Some(0.0),
     sold: 0.7,
