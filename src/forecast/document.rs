@@ -18,7 +18,7 @@ string_enum! {
         BestEffort = "best_effort",
         /// The flight has no goal that could be missed.
         NoGoal = "no_goal",
-        /// There are no recorded decisions, so nothing can be forecast.
+        /// There is less than a day of recorded decisions, so nothing can be forecast.
         NoHistory = "no_history",
         /// The flight's dates are in the past, or further ahead than forecasts look.
         NoTime = "no_time",
@@ -205,7 +205,7 @@ pub(crate) fn events(kind: EventKind) -> &'static str {
 pub(super) fn summary(of: &FlightForecast) -> String {
     match of.verdict {
         ForecastVerdict::NoHistory => {
-            return "no recorded decisions yet: nothing can be forecast".to_owned();
+            return "less than a day of recorded decisions yet: nothing can be forecast".to_owned();
         }
         ForecastVerdict::NoTime => {
             return format!("no time to forecast: it runs from {} to {}", of.from, of.to);

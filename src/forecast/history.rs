@@ -164,6 +164,12 @@ impl Sample {
         (self.total, self.strata.values().map(of).sum())
     }
 
+    /// Whether the first decision is a day before the end: of less, the other hours of a day are unknown.
+    pub(super) fn has_a_day(&self) -> bool {
+        let first = self.times_of_decisions().min();
+        first.is_some_and(|first| self.times.end - first >= DAY_MS)
+    }
+
     /// The times of all decisions, in no order.
     pub(super) fn times_of_decisions(&self) -> impl Iterator<Item = i64> + '_ {
         self.strata.values().flat_map(|stratum| &stratum.decisions).map(|one| one.at_ms)

@@ -178,7 +178,7 @@ impl One<'_> {
             if dates.start < now_ms {
                 forecast.from = shown(dates.start, now_ms);
             }
-        } else if self.sources.sample.size().0 == 0 {
+        } else if !self.sources.sample.has_a_day() {
             forecast.verdict = ForecastVerdict::NoHistory;
         } else {
             self.fill(&mut forecast, &times, &dates);

@@ -128,14 +128,17 @@ fn diff_apply_and_forecast_say_that_there_is_no_history() {
     std::fs::write(installation.path("new.toml"), &flight).unwrap();
 
     let said = stdout(&run(&installation, &["forecast", &path("new.toml"), "--data", &data]));
-    assert!(said.contains("next: no recorded decisions yet: nothing can be forecast"), "{said}");
+    assert!(
+        said.contains("next: less than a day of recorded decisions yet: nothing can be forecast"),
+        "{said}"
+    );
     let said =
         stdout(&run(&installation, &["forecast", &path("new.toml"), "--data", &data, "--json"]));
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["forecasts"][0]["verdict"], "no_history", "{said}");
 
     std::fs::write(installation.path("config/inventory/next.toml"), &flight).unwrap();
-    let nothing = "forecast: no recorded decisions yet: nothing can be forecast";
+    let nothing = "forecast: less than a day of recorded decisions yet: nothing can be forecast";
     let said = stdout(&run(&installation, &["diff", &config, "--data", &data]));
     assert!(said.contains(nothing), "{said}");
     let said = stdout(&run(&installation, &["diff", &config, "--data", &data, "--json"]));
@@ -152,10 +155,13 @@ fn diff_apply_and_forecast_say_that_there_is_no_history() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the command reads the real clock")]
 async fn a_forecast_without_a_server_reads_what_a_server_recorded() {
-    let server = TestServer::start().await;
+    let start = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(41);
+    let server = Setup::default().manual_clock_at(start).start().await;
     for _ in 0..40 {
         server.decide(&reference()).await;
+        server.advance_ms(HOUR_MS);
     }
     let data = server.data();
     let folder = server.end();

@@ -16,7 +16,15 @@ fn dates_in_the_past_and_no_history_are_said() {
     let none = Sample::of(Vec::new(), Names::default(), now());
     let found = one(&none, &[flight("a", json!({ "goal_impressions": 9 }))]);
     assert_eq!(found.verdict, ForecastVerdict::NoHistory);
-    assert_eq!(found.summary, "no recorded decisions yet: nothing can be forecast");
+    assert_eq!(found.summary, "less than a day of recorded decisions yet: nothing can be forecast");
+}
+
+#[test]
+fn some_hours_of_history_are_not_taken_for_days() {
+    let goal = [flight("a", json!({ "goal_impressions": 9, "targeting": topic("ai") }))];
+    let of_last = |hours: i64| pages(15, &["top"], move |at_ms| at_ms < now() - hours * HOUR);
+    assert_eq!(one(&of_last(23), &goal).verdict, ForecastVerdict::NoHistory);
+    assert_ne!(one(&of_last(25), &goal).verdict, ForecastVerdict::NoHistory);
 }
 
 #[test]
