@@ -35,6 +35,7 @@ pub(crate) mod forecast;
 pub(crate) mod reporting;
 
 pub(crate) mod events;
+pub(crate) mod replay;
 
 pub(crate) mod delivery;
 pub mod publishing;

@@ -23,6 +23,7 @@ use crate::ledger::Ledger;
 use crate::notices::Notices;
 use crate::publishing;
 use crate::publishing::Publishing;
+use crate::replay::Replaying;
 use crate::reporting;
 use crate::reporting::Reporting;
 use crate::token::Keyring;
@@ -48,6 +49,8 @@ pub struct Services {
     pub(crate) explain: Arc<Explain>,
     /// Forecasts of flights.
     pub(crate) forecasting: Arc<Forecasting>,
+    /// Replays of recorded decisions.
+    pub(crate) replaying: Arc<Replaying>,
     /// Records events.
     pub events: Arc<Events>,
     /// Decides, and seals event tokens.
@@ -91,6 +94,7 @@ impl Services {
             .app_data(Data::from(self.reporting.clone()))
             .app_data(Data::from(self.explain.clone()))
             .app_data(Data::from(self.forecasting.clone()))
+            .app_data(Data::from(self.replaying.clone()))
             .app_data(Data::from(self.events.clone()))
             .app_data(Data::from(self.publishing.clone()))
             .app_data(Data::from(self.notices.clone()))
@@ -135,6 +139,7 @@ pub(crate) fn build(
     let services = Services {
         explain: Arc::new(explain(&foundation)),
         forecasting: Arc::new(forecasting(&foundation, settings)),
+        replaying: Arc::new(replaying(&foundation)),
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
@@ -198,6 +203,16 @@ fn forecasting(foundation: &Foundation, settings: &Settings) -> Forecasting {
         foundation.ledger.clone(),
         foundation.log.clone(),
         Path::new(&settings.store.data).join("decisions"),
+    )
+}
+
+fn replaying(foundation: &Foundation) -> Replaying {
+    Replaying::new(
+        foundation.clock.clone(),
+        foundation.world.clone(),
+        foundation.catalog.clone(),
+        foundation.ledger.clone(),
+        foundation.log.clone(),
     )
 }
 

@@ -7,7 +7,7 @@ use crate::catalog::{AuditContext, check};
 use crate::cli::catalog::Served;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
-use crate::cli::{arguments, catalog, forecast};
+use crate::cli::{arguments, catalog, forecast, replay, replay_text};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use std::io;
@@ -49,10 +49,18 @@ impl Apply {
         if let Some(forecasts) = &forecasts {
             output.line(forecast::lines(forecasts))?;
         }
+        let predicted = match difference.is_empty() {
+            true => None,
+            false => replay::of_changes(&self.access.data, &served, &new),
+        };
+        if let Some(report) = &predicted {
+            output.line(replay_text::summary(report).trim_end())?;
+        }
         let outcome = |applied: bool, number: u64, difference: &Difference| {
             let forecasts = forecasts.as_ref();
             serde_json::json!({
                 "applied": applied, "number": number, "difference": difference, "forecasts": forecasts,
+                "replay": predicted,
             })
         };
         // The served inventory may still lack an image that is in these files.

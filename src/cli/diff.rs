@@ -1,7 +1,7 @@
 //! `adjacent diff`: shows what applying files would change.
 
 use crate::cli::output::Output;
-use crate::cli::{arguments, catalog, forecast};
+use crate::cli::{arguments, catalog, forecast, replay, replay_text};
 use crate::config::ConfigError;
 use std::path::PathBuf;
 
@@ -28,6 +28,12 @@ impl Diff {
         if let Some(forecasts) = &forecasts {
             document["forecasts"] = serde_json::to_value(forecasts)?;
             text = format!("{}\n{}", text.trim_end(), forecast::lines(forecasts));
+        }
+        if !difference.is_empty()
+            && let Some(report) = replay::of_changes(&self.data, &served, &new)
+        {
+            text = format!("{}\n{}", text.trim_end(), replay_text::summary(&report));
+            document["replay"] = serde_json::to_value(report)?;
         }
         Ok(output.result(text.trim_end(), &document)?)
     }

@@ -20,6 +20,8 @@ mod openapi;
 mod ops_client;
 mod output;
 mod past;
+mod replay;
+mod replay_text;
 mod schema;
 mod serve;
 mod store;
@@ -69,6 +71,8 @@ enum Verb {
     Why(why::Why),
     /// Report what pages asked for and no sponsor wanted, by topic, entity, region and language.
     Gaps(gaps::Gaps),
+    /// Replay recorded decisions: what other weights or another inventory would have changed.
+    Replay(replay::Replay),
     /// Export every event with its verdict.
     Export(export::Export),
     /// Recompute the ledger from the journal and report mismatches.
@@ -126,6 +130,7 @@ impl Command {
             Some(Verb::Explain(verb)) => verb.run(output),
             Some(Verb::Why(verb)) => verb.run(output),
             Some(Verb::Gaps(verb)) => verb.run(output),
+            Some(Verb::Replay(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
             Some(Verb::Journal(verb)) => verb.run(output),

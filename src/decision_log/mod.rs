@@ -13,7 +13,7 @@ mod index;
 pub(crate) mod instance_mark;
 pub(crate) mod line;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 pub(crate) mod reader;
 mod recent_worlds;
 pub(crate) mod scan;

@@ -79,7 +79,7 @@ fn unreadable(folder: &Path, decision: u128) -> Unreadable {
     place
 }
 
-pub(super) fn options(segment_bytes: u64) -> DecisionLogOptions {
+pub(crate) fn options(segment_bytes: u64) -> DecisionLogOptions {
     DecisionLogOptions {
         flush: Duration::from_millis(20),
         segment_bytes,

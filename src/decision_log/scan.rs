@@ -66,9 +66,11 @@ pub(crate) fn scan(
     span: &Span,
     each: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> io::Result<Scanned> {
+    if !folder.is_dir() {
+        return Ok(Scanned::default());
+    }
     let names = overlapping(&segment_names(folder)?, &span.times);
-    let length = |name: &String| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len());
-    let mut progress = Progress { done: 0, all: names.iter().map(length).sum() };
+    let mut progress = Progress { done: 0, all: lengths(folder, &names) };
     let mut scanned = Scanned::default();
     // A decision that was in progress when the world changed may be logged in the next segment.
     let mut worlds: HashMap<u64, RecentWorlds> = HashMap::new();
@@ -92,6 +94,19 @@ pub(crate) fn scan(
         progress.done += file.length();
     }
     Ok(scanned)
+}
+
+/// The bytes of the segments that may have decisions of these times.
+pub(crate) fn size(folder: &Path, times: &Range<i64>) -> io::Result<u64> {
+    if !folder.is_dir() {
+        return Ok(0);
+    }
+    Ok(lengths(folder, &overlapping(&segment_names(folder)?, times)))
+}
+
+fn lengths(folder: &Path, names: &[String]) -> u64 {
+    // One that was removed meanwhile has no length.
+    names.iter().map(|name| std::fs::metadata(folder.join(name)).map_or(0, |file| file.len())).sum()
 }
 
 /// The segments that may have decisions of these times.

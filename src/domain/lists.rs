@@ -101,7 +101,7 @@ lists! {
 }
 
 /// Checks the limits declared in the attributes of the fields.
-fn declared<T: garde::Validate<Context = ()>>(document: &T) -> Vec<(String, String)> {
+pub(crate) fn declared<T: garde::Validate<Context = ()>>(document: &T) -> Vec<(String, String)> {
     match document.validate() {
         Ok(()) => Vec::new(),
         Err(report) => report

@@ -4,7 +4,7 @@
 //! ids, while they are many: the weight of a decision is how many it stands for.
 
 use crate::decision_log::line::DecisionLine;
-use crate::decision_log::scan::{Span, scan};
+use crate::decision_log::scan::{Span, scan, size};
 use crate::decision_log::{SlotLine, WorldLine};
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::page::Page;
@@ -108,7 +108,7 @@ impl Sample {
         effort: Effort,
         names: ReadNames<'_>,
     ) -> io::Result<Sample> {
-        let bytes = size(folder)?;
+        let bytes = size(folder, &(now_ms - HISTORY_MS..now_ms))?;
         let wanted = (effort.decisions as u64 * READ_FOR_EACH * BYTES) as f64;
         let part = (wanted / bytes.max(1) as f64).min(1.0);
         let mut sample = Sample {
@@ -197,9 +197,6 @@ impl Sample {
         effort: Effort,
         names: ReadNames<'_>,
     ) -> io::Result<()> {
-        if !folder.is_dir() {
-            return Ok(());
-        }
         let span = Span { times, part: self.part };
         let mut count = 0u32;
         let scanned = scan(folder, &span, &mut |step| {
@@ -260,20 +257,4 @@ impl Sample {
             self.total -= dropped;
         }
     }
-}
-
-/// The bytes of a decision log.
-fn size(folder: &Path) -> io::Result<u64> {
-    if !folder.is_dir() {
-        return Ok(0);
-    }
-    let mut sum = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.path().extension().is_some_and(|ending| ending == "decisions") {
-            // One that was removed meanwhile has no length.
-            sum += entry.metadata().map_or(0, |file| file.len());
-        }
-    }
-    Ok(sum)
 }

@@ -22,7 +22,7 @@ mod tests;
 pub(crate) use document::{FlightForecast, ForecastVerdict, Forecasts};
 pub(crate) use history::{Effort, Sample};
 pub(crate) use measured::Measured;
-pub(crate) use sale::{changed_with_goals, merged, problems};
+pub(crate) use sale::{changed_with_goals, expected_cost, merged, problems};
 pub(crate) use service::{ForecastError, Forecasting};
 
 use crate::domain::campaign::Flight;

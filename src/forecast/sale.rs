@@ -151,13 +151,7 @@ impl Sale {
             let left = left_of(flight, (kind, goal), &dates, measured, now_ms);
             left / rate(flight, kind, measured).rate
         };
-        let billed = match flight.pricing {
-            Pricing::Cpm => EventKind::Impression,
-            Pricing::Vcpm => EventKind::Viewable,
-            Pricing::Cpc => EventKind::Click,
-            Pricing::Flat => EventKind::Copy,
-        };
-        let price = flight.pricing.price_of_one(flight.price_micros) as f64;
+        let cost = expected_cost(flight, measured);
         let budget = &self.snapshot.inventory.campaigns[campaign].budget;
         let is_limited = budget.daily_micros.is_some() || budget.lifetime_micros.is_some();
         Terms {
@@ -165,8 +159,8 @@ impl Sale {
             needs: flight.goals().set().map(needs).reduce(f64::max),
             share: flight.share_percent.map(|percent| percent / 100.0),
             times,
-            budget: (is_limited && price > 0.0).then_some(campaign),
-            cost: price * rate(flight, billed, measured).rate,
+            budget: (is_limited && cost > 0.0).then_some(campaign),
+            cost,
         }
     }
 
@@ -204,6 +198,17 @@ impl Sale {
             .iter()
             .position(|row| inventory.flights[row.doc].id.as_str() == flight)
     }
+}
+
+/// What a won slot of a flight is expected to cost, in micros of its advertiser's currency.
+pub(crate) fn expected_cost(flight: &Flight, measured: &Measured) -> f64 {
+    let billed = match flight.pricing {
+        Pricing::Cpm => EventKind::Impression,
+        Pricing::Vcpm => EventKind::Viewable,
+        Pricing::Cpc => EventKind::Click,
+        Pricing::Flat => EventKind::Copy,
+    };
+    flight.pricing.price_of_one(flight.price_micros) as f64 * rate(flight, billed, measured).rate
 }
 
 /// What a won slot of a flight delivers.

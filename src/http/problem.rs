@@ -46,6 +46,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("body_too_slow", "the body did not arrive before the deadline"),
     ("body_too_large", "the body exceeds the maximum length"),
     ("document_exists", "a document with this id already exists"),
+    ("replay_running", "a replay is running: wait until it is done, or cancel it"),
+    ("no_report", "this replay has no report to show as a page"),
     (
         "confirmation_required",
         "the change is unusually large: repeat the request with `force` to confirm it",

@@ -102,6 +102,8 @@ impl Publishing {
         if !wanted.unchecked {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
+            let table = wanted.labels.iter();
+            findings.extend(table.flat_map(|table| check::label_table(inventory, table)));
             let settings = self.parts.settings.get();
             let commands = |new| check::commands(new, &settings.creatives.commands);
             findings.extend(new.iter().flat_map(commands));

@@ -11,7 +11,7 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::fixed::Q32;
 use crate::selection::page::{Commercial, Page};
 use crate::selection::plan::{Plan, Relevance};
-use crate::selection::rules::{Exclusions, SlotContext};
+use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::{Matched, Score};
 use crate::selection::snapshot::{Ticket, World};
 use crate::selection::{draw, index, no_fill, score, wording};
@@ -127,6 +127,16 @@ pub fn early_no_fill(context: &SlotContext<'_>) -> Option<NoFill> {
         (!context.has_label(), NoFill::LabelUnavailable),
     ];
     rules.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
+}
+
+/// The reason for leaving a slot empty after these exclusions, if they are too many.
+pub(crate) fn gave_up(masks: &[Mask]) -> Option<NoFill> {
+    let lost = masks.iter().filter(|mask| mask.is_lost()).count();
+    let rejected = masks.iter().filter(|mask| mask.is_rejected()).count();
+    if lost >= MAX_ATTEMPTS {
+        return Some(NoFill::BudgetsSpent);
+    }
+    (rejected >= MAX_REJECTIONS).then_some(NoFill::PublisherBlocked)
 }
 
 fn winner(context: &SlotContext<'_>, entered: &mut SmallVec<[u32; 8]>) -> Option<Winner> {

@@ -54,9 +54,7 @@ impl Odds {
     /// Computes the probabilities of one slot, given the exclusions from earlier slots. The request's id
     /// decides about throttles only.
     pub fn compute(&mut self, request: &Request<'_>, slot: usize, exclusions: &Exclusions) {
-        self.chances.clear();
-        self.rounds.clear();
-        self.empty = 1.0;
+        self.clear();
         let context = request.slot_context(slot, exclusions);
         if choose::early_no_fill(&context).is_some() {
             return;
@@ -71,6 +69,13 @@ impl Odds {
                 break;
             }
         }
+    }
+
+    /// Makes them those of a slot that no flight can win.
+    pub fn clear(&mut self) {
+        self.chances.clear();
+        self.rounds.clear();
+        self.empty = 1.0;
     }
 
     /// P(flight | its tier is reached, earlier slots, masks, world), in units of 2^-32, as

@@ -48,13 +48,9 @@ pub fn trace(request: &Request<'_>, masks: &[Vec<Mask>]) -> Vec<SlotTrace> {
         .map(|slot| {
             let masked = masks.get(slot).map(Vec::as_slice).unwrap_or_default();
             exclusions.begin_slot(masked);
-            let rejected = masked.iter().filter(|mask| mask.is_rejected()).count();
             let mut traced = trace_slot(&request.slot_context(slot, &exclusions));
-            let lost = masked.iter().filter(|mask| mask.is_lost()).count();
-            if lost >= choose::MAX_ATTEMPTS {
-                traced.result = Err(NoFill::BudgetsSpent);
-            } else if rejected >= choose::MAX_REJECTIONS {
-                traced.result = Err(NoFill::PublisherBlocked);
+            if let Some(reason) = choose::gave_up(masked) {
+                traced.result = Err(reason);
             }
             if let Ok(win) = &traced.result {
                 let flight = &request.world.snapshot.flights[win.place];

@@ -13,7 +13,7 @@ const FLIGHT: &str = "zahid-ai-europe";
 
 /// The served inventory with another advertiser: a flight that competes with the reference flight on one
 /// topic, and one of a higher tier on another.
-async fn with_nordwind(server: &TestServer) -> Value {
+pub async fn with_nordwind(server: &TestServer) -> Value {
     let mut inventory = served(server).await;
     let copy = |inventory: &Value, list: &str, id: &str, changes: Value| {
         let documents = inventory[list].as_array().unwrap();
@@ -55,7 +55,7 @@ async fn with_nordwind(server: &TestServer) -> Value {
 }
 
 /// Asks for pages of many kinds; returns the decisions of all slots.
-async fn ask(server: &TestServer) -> Vec<Decision> {
+pub async fn ask(server: &TestServer) -> Vec<Decision> {
     let of = async |body: &Value| {
         let response = server.decision_response(body).await;
         let decisions = response["decisions"].as_object().unwrap();
@@ -134,13 +134,13 @@ async fn funnel(server: &TestServer, party: &str, flight: &str) -> Value {
 }
 
 /// Runs the executable on a data directory; it may be that of a server in this process.
-async fn cli(data: &Path, arguments: &[&str], key: &str) -> Output {
+pub async fn cli(data: &Path, arguments: &[&str], key: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_adjacent"));
     command.args(arguments).arg("--data").arg(data).env("ADJACENT_OPERATOR_KEY", key);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-fn json_of(output: &Output) -> Value {
+pub fn json_of(output: &Output) -> Value {
     let text = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text} {output:?}"))
 }

@@ -77,6 +77,7 @@ mod redirects;
 mod redis_functions;
 mod redis_outage;
 mod removed;
+mod replay;
 mod reportable;
 mod reports;
 mod reservations;

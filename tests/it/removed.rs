@@ -413,3 +413,27 @@ async fn a_removed_site_without_viewability_is_not_flagged_for_having_none() {
     let review: Value = reply.json().await.unwrap();
     assert_eq!(review["findings"], json!([]));
 }
+
+#[tokio::test]
+async fn weights_and_labels_beside_an_inventory_are_checked_as_those_of_a_file() {
+    let server = TestServer::start().await;
+    let url = format!("{}/v1/admin/inventory", server.ops);
+    let put = async |body: &Value| {
+        let request = server.reader.request(reqwest::Method::PUT, &url).json(body);
+        let reply = request.bearer_auth(server.key("operator")).send().await.unwrap();
+        (reply.status().as_u16(), reply.json::<Value>().await.unwrap())
+    };
+    let weights = adjacent::domain::weights::Weights { sharpness: -1.0, ..Default::default() };
+    let (name, text) = adjacent::catalog::files::LABELS;
+    let regions = adjacent::domain::region::Regions::build(&[]).unwrap();
+    let labels = adjacent::catalog::tables::labels(name, text, &regions).unwrap();
+    let mut labels = serde_json::to_value(labels).unwrap();
+    labels["label"][0]["text"] = json!("");
+    for (body, field) in [
+        (json!({ "weights": weights, "force": true }), "weights//sharpness"),
+        (json!({ "labels": labels, "force": true }), "labels//label[0].text"),
+    ] {
+        let (status, problem) = put(&body).await;
+        assert_eq!((status, &problem["problems"][0]["field"]), (422, &json!(field)), "{problem:#}");
+    }
+}

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["cluster"],
     &["world"],
     &["reporting", "explain", "forecast"],
-    &["events"],
+    &["replay", "events"],
     &["delivery", "publishing"],
     &["web"],
     &["http"],

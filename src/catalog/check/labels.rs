@@ -5,6 +5,7 @@ use crate::domain::ad_text;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::{LabelTable, Labels};
 use crate::domain::language::Language;
+use crate::domain::lists::declared;
 use crate::domain::region::{Country, Region, Regions};
 use std::collections::HashSet;
 
@@ -45,6 +46,15 @@ pub(crate) fn reach(inventory: &Inventory, table: &LabelTable) -> Vec<Finding> {
         }
     }
     findings.found
+}
+
+/// All problems of a table that did not come from a file, those that its fields declare included.
+pub(crate) fn findings(inventory: &Inventory, labels: &LabelTable) -> Vec<Finding> {
+    let Ok(regions) = Regions::build(&inventory.regions) else { return Vec::new() };
+    let finding =
+        |(field, reason)| Finding { list: "labels", id: String::new(), field, reason, help: None };
+    let declared = declared(labels).into_iter().map(finding);
+    declared.chain(table(labels, &regions)).collect()
 }
 
 /// Problems of the table itself. A finding's field is its path in the file, such as

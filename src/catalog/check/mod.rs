@@ -16,6 +16,7 @@ mod shares;
 pub mod weights;
 
 pub(crate) use creatives::commands;
+pub(crate) use labels::findings as label_table;
 pub(crate) use labels::reach as labels;
 pub use prices::prices;
 pub(crate) use prices::stale_rates;

@@ -1,7 +1,8 @@
-//! Checks weights against each other; the range of each is checked when it is parsed.
+//! Checks weights against each other, and the range of each.
 
 use crate::catalog::check::Finding;
 use crate::domain::exchange_rates::ExchangeRates;
+use crate::domain::lists::declared;
 use crate::domain::weights::Weights;
 use std::collections::BTreeMap;
 
@@ -48,9 +49,9 @@ fn rates(table: &ExchangeRates) -> Vec<(String, String)> {
     found
 }
 
-/// The problems as findings.
+/// All problems, those of the ranges included, as findings.
 pub(crate) fn findings(weights: &Weights) -> Vec<Finding> {
     let finding =
         |(field, reason)| Finding { list: "weights", id: String::new(), field, reason, help: None };
-    check(weights).into_iter().map(finding).collect()
+    declared(weights).into_iter().chain(check(weights)).map(finding).collect()
 }

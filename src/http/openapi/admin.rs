@@ -9,7 +9,9 @@ use crate::http::openapi::operation::{Key, Listener, Operation, operation};
 use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
-use crate::http::openapi::{credits, documents, forecasts, images, parameter, site_changes};
+use crate::http::openapi::{
+    credits, documents, forecasts, images, parameter, replays, site_changes,
+};
 use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest};
 use crate::http::ops::admin::documents::StateRequest;
 use crate::http::ops::admin::notices::NoticesReply;
@@ -27,6 +29,7 @@ const JSON: &[&str] = &["application/json"];
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut rows = read_operations(schemas);
     rows.extend(forecasts::operations(schemas));
+    rows.extend(replays::operations(schemas));
     rows.extend(credits::operations(schemas));
     rows.extend(change_operations(schemas));
     rows.extend(images::operations(schemas));

@@ -15,6 +15,7 @@ mod operations;
 mod pages;
 mod parameter;
 pub mod reference;
+mod replays;
 mod report;
 mod response;
 mod schemas;

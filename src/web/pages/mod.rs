@@ -16,6 +16,7 @@ pub(crate) mod guide;
 pub(crate) mod index;
 pub(crate) mod notice;
 pub(crate) mod publisher;
+pub(crate) mod replay;
 pub(crate) mod report_parts;
 pub(crate) mod search;
 pub(crate) mod why;

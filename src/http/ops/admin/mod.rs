@@ -10,6 +10,7 @@ pub(crate) mod images;
 pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod pauses;
+pub(crate) mod replays;
 pub(crate) mod review;
 pub(crate) mod weights;
 
@@ -36,6 +37,11 @@ pub fn table() -> Vec<Route> {
         route("/v1/admin/weights").get_and_head(weights::weights).on(Method::PUT, weights::replace),
         // Sales.
         route("/v1/admin/forecasts").post(forecasts::forecast),
+        // Trying a change on what was decided.
+        route("/v1/admin/replays").get_and_head(replays::list).post(replays::start),
+        route("/v1/admin/replays/{id}")
+            .get_and_head(replays::read)
+            .on(Method::DELETE, replays::remove),
         // Money.
         route("/v1/admin/credits").post(credits::credit),
         route("/v1/admin/refunds").post(credits::refund),

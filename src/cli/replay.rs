@@ -1,0 +1,275 @@
+//! `adjacent replay`: what another configuration would have changed of recorded decisions.
+
+use crate::catalog::config_files::CheckedConfig;
+use crate::catalog::{Catalog, CatalogError};
+use crate::cli::catalog::Served;
+use crate::cli::ops_client::{OpsClient, ServerAccess};
+use crate::cli::output::{CheckFailed, Output, note};
+use crate::cli::{arguments, catalog, replay_text};
+use crate::clock::{Clock, SystemClock};
+use crate::config::ConfigError;
+use crate::decision_log::WorldLine;
+use crate::decision_log::scan::{Progress, Span};
+use crate::forecast::Measured;
+use crate::http::ops::admin::replays;
+use crate::http::ops::admin::replays::ReplayRequest;
+use crate::replay::{Documents, JobState, Question, Recent, Recorded, ReplayReport, Reproduction};
+use crate::web::pages::replay as page;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::io;
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a running server is asked.
+const POLL: Duration = Duration::from_millis(200);
+
+/// How long a look beside a diff takes at most.
+const QUICK: Duration = Duration::from_millis(1_200);
+
+const EXAMPLES: &str = "\
+Examples:
+  adjacent replay --weights new.toml             the last 24 hours with these weights
+  adjacent replay --inventory config/inventory --from 2026-11-01 --to 2026-11-08
+  adjacent replay --weights new.toml --html replay.html
+  adjacent replay                                are recorded decisions reproduced bit for bit?
+
+Nothing is drawn: probabilities are exact. Files are checked as `adjacent apply` checks them; nothing changes.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Replay {
+    /// The start: a day, or a time such as 2026-11-01T10:00:00Z [default: 24 hours before the end]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// The end, exclusive [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Timestamp>,
+    /// The part of the decisions to replay, above 0 up to 1.
+    #[arg(long, value_name = "PART")]
+    part: Option<f64>,
+    /// The weights to try.
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// The inventory to try: a file or a folder, complete.
+    #[arg(long, value_name = "PATH")]
+    inventory: Option<PathBuf>,
+    /// The labels to try.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Write the result as a page, in one file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    access: ServerAccess,
+}
+
+/// A day or a time.
+fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let day: Option<jiff::civil::Date> = text.parse().ok();
+    let start = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    start.map(|start| start.timestamp()).ok_or_else(|| {
+        "expected a day such as 2026-11-01 (UTC) or a time such as 2026-11-01T10:00:00Z".to_owned()
+    })
+}
+
+/// A result.
+#[derive(Deserialize)]
+struct Outcome {
+    report: Option<ReplayReport>,
+    reproduction: Option<Reproduction>,
+}
+
+impl Replay {
+    pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
+        let usage =
+            |(field, reason): (&str, String)| ConfigError::Usage(format!("--{field}: {reason}"));
+        let now = SystemClock::starting_at_least(0).now();
+        let times = replays::times(self.from, self.to, now).map_err(usage)?;
+        let part = replays::part(self.part).map_err(usage)?;
+        let new = self.documents()?;
+        let server = self.access.find()?;
+        let outcome = match server {
+            Some(server) => {
+                let request = ReplayRequest {
+                    from: Timestamp::from_millisecond(times.start).ok(),
+                    to: Timestamp::from_millisecond(times.end).ok(),
+                    part: Some(part),
+                    inventory: new.inventory,
+                    weights: new.weights,
+                    labels: new.labels,
+                };
+                on_server(&server, &request)?
+            }
+            None => {
+                let served = catalog::served(&self.access.data)?;
+                let CheckedConfig { inventory, weights, labels, .. } =
+                    served.with_manual_pauses(new);
+                let documents = Documents { inventory, weights, labels };
+                offline(&self.access.data, Span { times, part }, documents)?
+            }
+        };
+        match outcome {
+            Outcome { report: Some(report), .. } => {
+                if let Some(file) = &self.html {
+                    std::fs::write(file, page::replay(&report, &[])).map_err(|error| {
+                        ConfigError::Usage(format!("{}: {error}", file.display()))
+                    })?;
+                }
+                Ok(output.result(replay_text::render(&report).trim_end(), &report)?)
+            }
+            Outcome { reproduction: Some(found), .. } => {
+                output.result(replay_text::said(&found), &found)?;
+                match found.slots.different {
+                    0 => Ok(()),
+                    count => {
+                        let reason = format!("{count} recorded slots are not reproduced");
+                        Err(CheckFailed(reason).into())
+                    }
+                }
+            }
+            _ => anyhow::bail!("the server returned no result"),
+        }
+    }
+
+    fn documents(&self) -> Result<CheckedConfig, ConfigError> {
+        let paths = [&self.weights, &self.inventory, &self.labels];
+        let paths: Vec<PathBuf> = paths.into_iter().flatten().cloned().collect();
+        if paths.is_empty() {
+            return Ok(CheckedConfig::default());
+        }
+        let read = arguments::layout(&paths)?.read()?;
+        // A folder of the inventory may hold weights, which are not meant without their option.
+        let given = |is_given: bool, what: &str| {
+            let reason = format!("`--{what}` names no file with {what}");
+            if is_given { Err(ConfigError::Usage(reason)) } else { Ok(()) }
+        };
+        given(self.weights.is_some() && read.weights.is_none(), "weights")?;
+        given(self.inventory.is_some() && read.inventory.is_none(), "inventory")?;
+        given(self.labels.is_some() && read.labels.is_none(), "labels")?;
+        Ok(CheckedConfig {
+            weights: read.weights.filter(|_| self.weights.is_some()),
+            inventory: read.inventory.filter(|_| self.inventory.is_some()),
+            labels: read.labels.filter(|_| self.labels.is_some()),
+            ..CheckedConfig::default()
+        })
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar =
+        if io::stderr().is_terminal() { ProgressBar::new(1_000) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{wide_bar} {percent} %, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// Starts a replay on a server and waits for it.
+fn on_server(server: &OpsClient, request: &ReplayRequest) -> anyhow::Result<Outcome> {
+    let started = server.send("/v1/admin/replays", &serde_json::to_vec(request)?)?;
+    let path = format!("/v1/admin/replays/{}", started["id"]);
+    let bar = bar();
+    loop {
+        let view = server.get(&path)?;
+        let state: JobState = serde_json::from_value(view["state"].clone())?;
+        match state {
+            JobState::Running => {
+                let done = view["progress"].as_f64().unwrap_or_default();
+                bar.set_position(page::length(done, 1.0));
+                std::thread::sleep(POLL);
+            }
+            JobState::Done => {
+                bar.finish_and_clear();
+                return Ok(serde_json::from_value(view)?);
+            }
+            JobState::Cancelled => {
+                return Err(ConfigError::Usage("the replay was cancelled".into()).into());
+            }
+            JobState::Failed => {
+                anyhow::bail!("{}", view["error"].as_str().unwrap_or("the replay failed"));
+            }
+        }
+    }
+}
+
+/// Runs with the recorded versions of a data directory.
+fn with_recorded<T>(
+    data: &Path,
+    run: impl FnOnce(&Recorded<'_>) -> io::Result<T>,
+) -> anyhow::Result<T> {
+    let folder = data.join("catalog");
+    if !folder.is_dir() {
+        let reason = format!("{}: no server has run on this directory", data.display());
+        return Err(ConfigError::Usage(reason).into());
+    }
+    let opened = Catalog::open(&folder)?;
+    let snapshot_of = |line: &WorldLine| -> Result<Arc<_>, CatalogError> {
+        opened.snapshot(&line.inventory, &line.weights, &line.labels).map(Arc::new)
+    };
+    let measured = Measured::default();
+    Ok(run(&Recorded { catalog: &opened, snapshot_of: &snapshot_of, measured: &measured })?)
+}
+
+/// Reads the data directory directly, when no server is running on it.
+fn offline(data: &Path, span: Span, after: Documents) -> anyhow::Result<Outcome> {
+    let bar = bar();
+    let mut show = |Progress { done, all }: Progress| {
+        bar.set_position(page::length(done as f64, all.max(1) as f64));
+        ControlFlow::Continue(())
+    };
+    let decisions = data.join("decisions");
+    let outcome = with_recorded(data, |recorded| {
+        if after.is_recorded() {
+            let found = crate::replay::reproduce(&decisions, &span, recorded, &mut show)?;
+            return Ok(Outcome { report: None, reproduction: Some(found) });
+        }
+        let question = Question { span, before: Documents::default(), after };
+        let report = crate::replay::replay(&decisions, &question, recorded, &mut show)?;
+        Ok(Outcome { report: Some(report), reproduction: None })
+    })?;
+    bar.finish_and_clear();
+    Ok(outcome)
+}
+
+/// What applying `new` would have changed of the last day's decisions, from a sample, within two seconds or so.
+/// `None` if nothing was recorded; a decision log that cannot be read is noted.
+pub(super) fn of_changes(
+    data: &Path,
+    served: &Served,
+    new: &CheckedConfig,
+) -> Option<ReplayReport> {
+    let (Some(inventory), Some(weights)) = (&served.inventory, &served.weights) else {
+        return None;
+    };
+    let labels = served.labels.clone().unwrap_or_else(catalog::built_in_labels);
+    let before = Documents {
+        inventory: Some(inventory.clone()),
+        weights: Some(weights.clone()),
+        labels: Some(labels.clone()),
+    };
+    let after = Documents {
+        inventory: Some(new.inventory.as_ref().unwrap_or(inventory).clone()),
+        weights: Some(new.weights.as_ref().unwrap_or(weights).clone()),
+        labels: Some(new.labels.clone().unwrap_or(labels)),
+    };
+    let now_ms = SystemClock::starting_at_least(0).now_ms();
+    let when = Recent { now_ms, until: Instant::now() + QUICK };
+    let decisions = data.join("decisions");
+    let found = with_recorded(data, |recorded| {
+        crate::replay::recent(&decisions, (before, after), recorded, when)
+    });
+    match found {
+        Ok(report) => (report.slots > 0).then_some(report),
+        Err(error) => {
+            note(format_args!("no replay: {error:#}"));
+            None
+        }
+    }
+}

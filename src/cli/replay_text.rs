@@ -1,0 +1,156 @@
+//! A replay in text.
+
+use crate::cli::why::table;
+use crate::domain::hidden;
+use crate::replay::{ReplayReport, Reproduction, Shares};
+use crate::web::pages::replay as page;
+use std::fmt::Write;
+
+/// Rows of a table.
+const ROWS: usize = 12;
+
+/// A report in a few lines.
+pub(super) fn summary(report: &ReplayReport) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        out,
+        "replay of {} decisions of the last 24 hours: {:.1} % of the slots would have another flight",
+        report.decisions,
+        report.changed * 100.0
+    );
+    if report.changed > 0.0 {
+        let _ = writeln!(
+            out,
+            "replay: fill {} → {} ({} points)",
+            page::percent(report.fill.before),
+            page::percent(report.fill.after),
+            page::points(&report.fill)
+        );
+        for one in &report.revenue {
+            let (before, after) = (page::amount(one.micros.before), page::amount(one.micros.after));
+            let _ = writeln!(out, "replay: expected revenue {before} → {after} {}", one.currency);
+        }
+        for row in report.advertisers.rows.iter().take(5) {
+            let _ = writeln!(
+                out,
+                "replay: {} {} → {} of the filled slots ({} points)",
+                row.id,
+                page::percent(row.share.before),
+                page::percent(row.share.after),
+                page::points(&row.share)
+            );
+        }
+    }
+    out
+}
+
+pub(super) fn said(found: &Reproduction) -> String {
+    let slots = &found.slots;
+    let mut text = format!(
+        "{} of {} slots of {} recorded decisions are reproduced bit for bit",
+        slots.checked - slots.different,
+        slots.checked,
+        found.decisions
+    );
+    for id in &slots.examples {
+        let _ = write!(text, "\nnot reproduced: {id}");
+    }
+    if found.without_world > 0 {
+        let _ = write!(
+            text,
+            "\n{} decisions are left out: their world cannot be read",
+            found.without_world
+        );
+    }
+    if found.unreadable_places > 0 {
+        let _ =
+            write!(text, "\n{} places of the decision log cannot be read", found.unreadable_places);
+    }
+    text
+}
+
+fn shares(out: &mut String, title: &str, shares: &Shares) {
+    let rows = shares.rows.iter().take(ROWS).map(|row| {
+        vec![
+            hidden::escape_line(&row.id, &[]).into_owned(),
+            page::percent(row.share.before),
+            page::percent(row.share.after),
+            page::points(&row.share),
+        ]
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    if rows.is_empty() {
+        return;
+    }
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "\n{}", table(1, &[title, "before", "after", "points"], &rows));
+    let more = shares.rows.len() - rows.len() + shares.omitted;
+    if more > 0 {
+        let _ = writeln!(out, "{more} more with --json");
+    }
+}
+
+pub(super) fn render(report: &ReplayReport) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        out,
+        "{} decisions with {} slots, {} to {}: {:.1} % of the slots would have another flight",
+        report.decisions,
+        report.slots,
+        report.from,
+        report.to,
+        report.changed * 100.0
+    );
+    let mut totals = vec![vec![
+        "filled slots".to_owned(),
+        page::percent(report.fill.before),
+        page::percent(report.fill.after),
+        page::points(&report.fill),
+    ]];
+    totals.extend(report.revenue.iter().map(|one| {
+        vec![
+            format!("expected revenue, {}", one.currency),
+            page::amount(one.micros.before),
+            page::amount(one.micros.after),
+            page::amounts(&one.micros),
+        ]
+    }));
+    let _ = writeln!(out, "\n{}", table(1, &["total", "before", "after", "difference"], &totals));
+    shares(&mut out, "advertiser", &report.advertisers);
+    shares(&mut out, "campaign", &report.campaigns);
+    shares(&mut out, "flight", &report.flights);
+    shares(&mut out, "topic", &report.topics);
+    shares(&mut out, "region", &report.regions);
+    shares(&mut out, "publisher", &report.publishers);
+    shares(&mut out, "placement", &report.placements);
+    for context in report.contexts.iter().take(5) {
+        let _ = write!(
+            out,
+            "\nmost changed: {} on {}: {:.1} of {} slots",
+            context.placement, context.topic, context.changed_slots, context.slots
+        );
+        if let Some(example) = &context.example {
+            let flights = example.flights.iter().map(|one| {
+                format!("{} {:.1} → {:.1} %", one.flight, one.before * 100.0, one.after * 100.0)
+            });
+            let flights: Vec<String> = flights.collect();
+            let _ =
+                write!(out, "; adjacent explain {}: {}", example.decision_id, flights.join(", "));
+        }
+    }
+    if let Some(reproduced) = &report.reproduced {
+        let _ = write!(
+            out,
+            "\n\n{} of {} recorded winners are reproduced bit for bit",
+            reproduced.checked - reproduced.different,
+            reproduced.checked
+        );
+    }
+    let _ = writeln!(out, "\n\nThis assumes:");
+    for line in &report.assumptions {
+        let _ = writeln!(out, "- {line}");
+    }
+    out
+}
