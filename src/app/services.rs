@@ -139,7 +139,7 @@ pub(crate) fn build(
     let services = Services {
         explain: Arc::new(explain(&foundation)),
         forecasting: Arc::new(forecasting(&foundation, settings)),
-        replaying: Arc::new(replaying(&foundation)),
+        replaying: Arc::new(replaying(&foundation, settings)),
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
@@ -206,13 +206,14 @@ fn forecasting(foundation: &Foundation, settings: &Settings) -> Forecasting {
     )
 }
 
-fn replaying(foundation: &Foundation) -> Replaying {
+fn replaying(foundation: &Foundation, settings: &Settings) -> Replaying {
     Replaying::new(
         foundation.clock.clone(),
         foundation.world.clone(),
         foundation.catalog.clone(),
         foundation.ledger.clone(),
         foundation.log.clone(),
+        Path::new(&settings.store.data).to_owned(),
     )
 }
 

@@ -13,6 +13,7 @@ use crate::decision_log::scan::{Progress, Span};
 use crate::forecast::Measured;
 use crate::http::ops::admin::replays;
 use crate::http::ops::admin::replays::ReplayRequest;
+use crate::replay::clicks::clicked;
 use crate::replay::{Documents, JobState, Question, Recent, Recorded, ReplayReport, Reproduction};
 use crate::web::pages::replay as page;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -36,6 +37,7 @@ Examples:
   adjacent replay --weights new.toml             the last 24 hours with these weights
   adjacent replay --inventory config/inventory --from 2026-11-01 --to 2026-11-08
   adjacent replay --weights new.toml --html replay.html
+  adjacent replay --weights new.toml --clicks --from 2026-11-01
   adjacent replay                                are recorded decisions reproduced bit for bit?
 
 Nothing is drawn: probabilities are exact. Files are checked as `adjacent apply` checks them; nothing changes.";
@@ -61,6 +63,9 @@ pub(super) struct Replay {
     /// The labels to try.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// Estimate the clicks of the new configuration, from the counted clicks in the journal.
+    #[arg(long)]
+    clicks: bool,
     /// Write the result as a page, in one file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -102,6 +107,7 @@ impl Replay {
                     from: Timestamp::from_millisecond(times.start).ok(),
                     to: Timestamp::from_millisecond(times.end).ok(),
                     part: Some(part),
+                    clicks: self.clicks,
                     inventory: new.inventory,
                     weights: new.weights,
                     labels: new.labels,
@@ -113,7 +119,7 @@ impl Replay {
                 let CheckedConfig { inventory, weights, labels, .. } =
                     served.with_manual_pauses(new);
                 let documents = Documents { inventory, weights, labels };
-                offline(&self.access.data, Span { times, part }, documents)?
+                offline(&self.access.data, Span { times, part }, documents, self.clicks)?
             }
         };
         match outcome {
@@ -218,7 +224,12 @@ fn with_recorded<T>(
 }
 
 /// Reads the data directory directly, when no server is running on it.
-fn offline(data: &Path, span: Span, after: Documents) -> anyhow::Result<Outcome> {
+fn offline(
+    data: &Path,
+    span: Span,
+    after: Documents,
+    with_clicks: bool,
+) -> anyhow::Result<Outcome> {
     let bar = bar();
     let mut show = |Progress { done, all }: Progress| {
         bar.set_position(page::length(done as f64, all.max(1) as f64));
@@ -230,7 +241,9 @@ fn offline(data: &Path, span: Span, after: Documents) -> anyhow::Result<Outcome>
             let found = crate::replay::reproduce(&decisions, &span, recorded, &mut show)?;
             return Ok(Outcome { report: None, reproduction: Some(found) });
         }
-        let question = Question { span, before: Documents::default(), after };
+        let journal = data.join("journal");
+        let clicked = with_clicks.then(|| clicked(&journal, &span.times)).transpose()?;
+        let question = Question { span, before: Documents::default(), after, clicked };
         let report = crate::replay::replay(&decisions, &question, recorded, &mut show)?;
         Ok(Outcome { report: Some(report), reproduction: None })
     })?;

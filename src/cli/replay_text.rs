@@ -2,6 +2,7 @@
 
 use crate::cli::why::table;
 use crate::domain::hidden;
+use crate::replay::clicks::ClickValue;
 use crate::replay::{ReplayReport, Reproduction, Shares};
 use crate::web::pages::replay as page;
 use std::fmt::Write;
@@ -70,6 +71,37 @@ pub(super) fn said(found: &Reproduction) -> String {
     text
 }
 
+/// The estimate of clicks in two sentences.
+fn said_of_clicks(clicks: &ClickValue) -> String {
+    let logged = page::percent(clicks.logged.value);
+    let mut text = format!("clicks: {} of {} decisions, {logged}", clicks.clicks, clicks.decisions);
+    match (&clicks.refused, &clicks.relative_lift, &clicks.new) {
+        (Some(reason), _, _) => {
+            let _ = write!(text, "; no estimate: {reason}");
+        }
+        (None, Some(lift), Some(new)) => {
+            let _ = write!(
+                text,
+                "; with the new configuration {} ± {}, a lift of {:+.1} ± {:.1} %",
+                page::percent(new.value),
+                page::percent(new.plus_minus),
+                lift.value * 100.0,
+                lift.plus_minus * 100.0
+            );
+        }
+        _ => {}
+    }
+    let _ = write!(
+        text,
+        " (mean weight {:.3}, largest {:.1}, worth {:.0} decisions, unsupported {})",
+        clicks.mean_weight,
+        clicks.largest_weight,
+        clicks.effective_decisions,
+        page::percent(clicks.unsupported)
+    );
+    text
+}
+
 fn shares(out: &mut String, title: &str, shares: &Shares) {
     let rows = shares.rows.iter().take(ROWS).map(|row| {
         vec![
@@ -125,6 +157,9 @@ pub(super) fn render(report: &ReplayReport) -> String {
     shares(&mut out, "region", &report.regions);
     shares(&mut out, "publisher", &report.publishers);
     shares(&mut out, "placement", &report.placements);
+    if let Some(clicks) = &report.clicks {
+        let _ = writeln!(out, "\n{}", said_of_clicks(clicks));
+    }
     for context in report.contexts.iter().take(5) {
         let _ = write!(
             out,

@@ -3,7 +3,7 @@
 use crate::replay::tally::Pair;
 use std::collections::HashMap;
 
-/// The most contexts that are told apart.
+/// The most contexts that are counted each for itself.
 const CONTEXTS: usize = 20_000;
 
 /// The flights that an example names.
@@ -37,7 +37,7 @@ pub(super) struct Example {
 #[derive(Default)]
 pub(super) struct Contexts {
     known: HashMap<Context, Changes>,
-    /// Slots of contexts that are not told apart.
+    /// Slots of contexts beyond those.
     pub(super) other_slots: u64,
 }
 
@@ -63,6 +63,10 @@ impl SlotChances {
             self.touched.push(flight);
         }
         known.add(value);
+    }
+
+    pub(super) fn of(&self, flight: u32) -> Pair {
+        self.chances[flight as usize]
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (u32, Pair)> + '_ {

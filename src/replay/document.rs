@@ -1,5 +1,6 @@
 //! The result of a replay, as shown to operators.
 
+use crate::replay::clicks::ClickValue;
 use crate::replay::contexts::Changes;
 use crate::replay::pass::Pass;
 use crate::replay::tally::{Group, Pair, Sums};
@@ -168,6 +169,9 @@ pub(crate) struct ReplayReport {
     pub(crate) placements: Shares,
     /// Where most slots change.
     pub(crate) contexts: Vec<ChangedContext>,
+    /// Clicks, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clicks: Option<ClickValue>,
     /// What the figures assume.
     pub(crate) assumptions: Vec<String>,
 }
@@ -177,11 +181,11 @@ fn compared(value: Pair, plus_minus: f64) -> Compared {
     Compared { before, after, difference: after - before, plus_minus }
 }
 
-fn shares(group: &Group, filled: &Sums) -> Shares {
+fn shares(group: &Group, filled: &Sums, decisions: u64) -> Shares {
     let row = |(id, sums): (&str, &Sums)| ShareRow {
         id: id.to_owned(),
         share: compared(sums.shares(filled), sums.shares_plus_minus(filled)),
-        slots: compared(sums.value, sums.plus_minus()),
+        slots: compared(sums.value, sums.plus_minus(decisions)),
     };
     let mut rows: Vec<ShareRow> = group.rows().map(row).collect();
     let largest = |row: &ShareRow| row.share.before.max(row.share.after);
@@ -233,18 +237,19 @@ pub(super) fn report(pass: &Pass<'_>, replayed: &Replayed) -> ReplayReport {
             different: pass.differences,
             examples: examples.collect(),
         }),
-        fill: compared(fill, filled.plus_minus() / slots),
+        fill: compared(fill, filled.plus_minus(tally.decisions) / slots),
         changed: tally.changed / slots,
         revenue: revenue(pass),
         spend: spend(pass),
-        advertisers: shares(&parties.advertisers, filled),
-        campaigns: shares(&parties.campaigns, filled),
-        flights: shares(&parties.flights, filled),
-        topics: shares(&tally.topics, filled),
-        regions: shares(&tally.regions, filled),
-        publishers: shares(&tally.publishers, filled),
-        placements: shares(&tally.placements, filled),
+        advertisers: shares(&parties.advertisers, filled, tally.decisions),
+        campaigns: shares(&parties.campaigns, filled, tally.decisions),
+        flights: shares(&parties.flights, filled, tally.decisions),
+        topics: shares(&tally.topics, filled, tally.decisions),
+        regions: shares(&tally.regions, filled, tally.decisions),
+        publishers: shares(&tally.publishers, filled, tally.decisions),
+        placements: shares(&tally.placements, filled, tally.decisions),
         contexts: contexts(pass),
+        clicks: pass.clicks.as_ref().map(|(_, estimator)| estimator.value()),
         assumptions: assumptions(pass, replayed),
     }
 }
@@ -254,7 +259,7 @@ fn spend(pass: &Pass<'_>) -> Vec<Spend> {
     let rows = parties.spend.rows().map(|(advertiser, sums)| Spend {
         advertiser: advertiser.to_owned(),
         currency: parties.currency(advertiser),
-        micros: compared(sums.value, sums.plus_minus()),
+        micros: compared(sums.value, sums.plus_minus(pass.tally.decisions)),
     });
     let mut rows: Vec<Spend> = rows.collect();
     rows.sort_by(|a, b| {
@@ -271,7 +276,7 @@ fn spend(pass: &Pass<'_>) -> Vec<Spend> {
 fn revenue(pass: &Pass<'_>) -> Vec<Revenue> {
     let rows = pass.tally.parties.revenue.rows().map(|(currency, sums)| Revenue {
         currency: currency.to_owned(),
-        micros: compared(sums.value, sums.plus_minus()),
+        micros: compared(sums.value, sums.plus_minus(pass.tally.decisions)),
     });
     let mut rows: Vec<Revenue> = rows.collect();
     rows.sort_by(|a, b| a.currency.cmp(&b.currency));
@@ -328,12 +333,20 @@ fn assumptions(pass: &Pass<'_>, replayed: &Replayed) -> Vec<String> {
             .to_owned(),
         "requests of programs are replayed like all others".to_owned(),
     ];
+    if pass.clicks.is_some() {
+        said.push(
+            "clicks are estimated from the first slot of each page, given the same flights, paces and budgets; a \
+             creative is clicked as often within its flight as before; trying many configurations on one log \
+             finds some that look better by chance"
+                .to_owned(),
+        );
+    }
     if replayed.sampled < 1.0 {
         said.push(format!("{:.1} % of the decisions were read", replayed.sampled * 100.0));
     }
     if pass.contexts.other_slots > 0 {
         said.push(format!(
-            "{} slots are in contexts that are not told apart",
+            "{} slots are in contexts beyond the first 20,000 and not among the most changed",
             pass.contexts.other_slots
         ));
     }

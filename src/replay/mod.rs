@@ -4,6 +4,7 @@
 //! [`tally`]; nothing is drawn. [`document`] is the result, and [`reproduce`] proves that the records hold
 //! what was decided.
 
+pub(crate) mod clicks;
 mod contexts;
 mod document;
 mod pass;
@@ -18,12 +19,14 @@ mod tests;
 pub(crate) use document::{Compared, ReplayReport, ShareRow, Shares};
 pub(crate) use recent::{Recent, recent};
 pub(crate) use reproduce::{Reproduction, reproduce};
-pub(crate) use service::{JobState, JobView, ReplayError, Replaying};
+pub(crate) use service::{Asked, JobState, JobView, ReplayError, Replaying};
 pub(crate) use side::{Documents, Recorded};
 
 use crate::decision_log::scan::{Progress, Span, scan};
+use crate::replay::clicks::Estimator;
 use crate::replay::document::Replayed;
 use crate::replay::pass::Pass;
+use std::collections::HashSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -36,6 +39,8 @@ pub(crate) struct Question {
     pub(crate) before: Documents,
     /// The configuration after.
     pub(crate) after: Documents,
+    /// The clicked decisions, to estimate the clicks of the configuration after.
+    pub(crate) clicked: Option<HashSet<u128>>,
 }
 
 /// Replays the decisions of the log in `folder` with both configurations, until `progress` breaks. What the
@@ -47,6 +52,7 @@ pub(crate) fn replay(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> io::Result<ReplayReport> {
     let mut pass = Pass::new(recorded, question.before.clone(), question.after.clone());
+    pass.clicks = question.clicked.as_ref().map(|clicked| (clicked, Estimator::default()));
     let scanned = scan(folder, &question.span, &mut |step| {
         pass.add(&step.line, step.world);
         progress(step.progress)

@@ -4,6 +4,7 @@ use crate::catalog::CatalogError;
 use crate::decision_log::line::DecisionLine;
 use crate::decision_log::{SlotLine, WorldLine};
 use crate::domain::event::NoFill;
+use crate::replay::clicks::Estimator;
 use crate::replay::contexts::{Contexts, SlotChances, SlotOf};
 use crate::replay::side::{Documents, Recorded, Side, Version};
 use crate::replay::tally::{Pair, Tally};
@@ -15,7 +16,7 @@ use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::World;
 use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub(super) struct Pass<'a> {
     pub(super) tally: Tally,
     pub(super) contexts: Contexts,
     pub(super) left_out: LeftOut,
+    /// Clicked decisions, and what they say.
+    pub(super) clicks: Option<(&'a HashSet<u128>, Estimator)>,
     /// Recorded winners, and those whose recorded propensity is not the computed one.
     pub(super) checked: u64,
     pub(super) different: Vec<u128>,
@@ -88,6 +91,7 @@ impl<'a> Pass<'a> {
             tally: Tally::default(),
             contexts: Contexts::default(),
             left_out: LeftOut::default(),
+            clicks: None,
             checked: 0,
             different: Vec::new(),
             differences: 0,
@@ -152,6 +156,9 @@ impl<'a> Pass<'a> {
             if is_recorded {
                 self.check(line.request, recorded);
             }
+            if slot == 0 {
+                self.weigh(line, &before);
+            }
             if slot + 1 < line.slots.len() {
                 before.end_slot(line, slot);
                 after.end_slot(line, slot);
@@ -213,6 +220,32 @@ impl<'a> Pass<'a> {
         let of = SlotOf { request: line.request, slot, url: line.url.as_deref() };
         let context = [publisher_key, placement, topic];
         tally.changed += self.contexts.add(context, &of, &self.chances, filled);
+    }
+
+    /// Adds the first slot of a page to the estimate of clicks.
+    fn weigh(&mut self, line: &DecisionLine, before: &OnSide<'_>) {
+        let Some((clicked, estimator)) = &mut self.clicks else { return };
+        let choice = match &line.slots[0].result {
+            Ok(chosen) => {
+                let flight = before.version.flights.get(chosen.place as usize);
+                flight.map_or(Pair::default(), |flight| self.chances.of(*flight))
+            }
+            Err(_) => Pair { before: self.odds.0.empty, after: self.odds.1.empty },
+        };
+        if choice.before <= 0.0 {
+            return;
+        }
+        let new_only = self.chances.all().filter(|(_, one)| one.before <= 0.0);
+        let mut unsupported: f64 = new_only.map(|(_, one)| one.after).sum();
+        if self.odds.0.empty <= 0.0 {
+            unsupported += self.odds.1.empty;
+        }
+        // The decision's id has the slot's number, from 1, in its lowest byte.
+        estimator.add(
+            choice.after / choice.before,
+            clicked.contains(&(line.request | 1)),
+            unsupported,
+        );
     }
 
     /// Compares what was recorded of a winner with what is computed.

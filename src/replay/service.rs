@@ -8,6 +8,7 @@ use crate::decision_log::scan::{Progress, Span};
 use crate::decision_log::{DecisionLog, WorldLine};
 use crate::forecast::Measured;
 use crate::ledger::Ledger;
+use crate::replay::clicks::clicked;
 use crate::replay::document::ReplayReport;
 use crate::replay::reproduce::{Reproduction, reproduce};
 use crate::replay::side::{Documents, Recorded};
@@ -17,6 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -79,6 +81,16 @@ pub(crate) struct JobView {
     pub(crate) reproduction: Option<Reproduction>,
 }
 
+/// What is asked for.
+pub(crate) struct Asked {
+    /// The decisions to replay.
+    pub(crate) span: Span,
+    /// The proposed configuration.
+    pub(crate) documents: Documents,
+    /// Whether clicks are estimated, for which the journal is read.
+    pub(crate) with_clicks: bool,
+}
+
 struct Job {
     view: JobView,
     cancelled: Arc<AtomicBool>,
@@ -97,19 +109,21 @@ pub(crate) struct Replaying {
     catalog: Arc<Catalog>,
     ledger: Arc<Ledger>,
     log: Arc<DecisionLog>,
+    data: PathBuf,
     jobs: Mutex<Jobs>,
 }
 
 impl Replaying {
-    /// Replays the decisions of `log`.
+    /// Replays the decisions of `log`; clicks are in the journal of the data directory `data`.
     pub(crate) fn new(
         clock: Arc<dyn Clock>,
         world: Arc<Worlds>,
         catalog: Arc<Catalog>,
         ledger: Arc<Ledger>,
         log: Arc<DecisionLog>,
+        data: PathBuf,
     ) -> Replaying {
-        Replaying { clock, world, catalog, ledger, log, jobs: Mutex::default() }
+        Replaying { clock, world, catalog, ledger, log, data, jobs: Mutex::default() }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -123,8 +137,7 @@ impl Replaying {
     /// One is running, or the documents are not valid.
     pub(crate) fn start(
         self: &Arc<Self>,
-        span: Span,
-        mut documents: Documents,
+        Asked { span, mut documents, with_clicks }: Asked,
         asked_by: String,
     ) -> Result<JobView, ReplayError> {
         self.check(&mut documents)?;
@@ -155,7 +168,7 @@ impl Replaying {
         let (service, id) = (self.clone(), view.id);
         let work = move || {
             lower_priority();
-            let result = service.run(id, span, documents, &cancelled);
+            let result = service.run(id, Asked { span, documents, with_clicks }, &cancelled);
             service.end(id, result, cancelled.load(Ordering::Relaxed));
         };
         if let Err(error) = std::thread::Builder::new().name("replay".into()).spawn(work) {
@@ -188,8 +201,7 @@ impl Replaying {
     fn run(
         &self,
         id: u64,
-        span: Span,
-        after: Documents,
+        Asked { span, documents: after, with_clicks }: Asked,
         cancelled: &AtomicBool,
     ) -> std::io::Result<(Option<ReplayReport>, Option<Reproduction>)> {
         self.log.flush();
@@ -210,7 +222,9 @@ impl Replaying {
                 let found = reproduce(folder, &span, recorded, &mut progress)?;
                 return Ok((None, Some(found)));
             }
-            let question = Question { span, before: Documents::default(), after };
+            let journal = self.data.join("journal");
+            let clicked = with_clicks.then(|| clicked(&journal, &span.times)).transpose()?;
+            let question = Question { span, before: Documents::default(), after, clicked };
             Ok((Some(replay(folder, &question, recorded, &mut progress)?), None))
         })
     }

@@ -43,9 +43,11 @@ impl Sums {
         self.with_other_filled.add(value.scaled(crossed));
     }
 
-    /// Half of the 95 % interval of the difference of the sums, decisions being independent.
-    pub(super) fn plus_minus(&self) -> f64 {
-        1.96 * (self.squares.before + self.squares.after - 2.0 * self.across).max(0.0).sqrt()
+    /// Half of the 95 % interval of the difference of the sums over this many independent decisions.
+    pub(super) fn plus_minus(&self, decisions: u64) -> f64 {
+        let squares = self.squares.before + self.squares.after - 2.0 * self.across;
+        let difference = self.value.after - self.value.before;
+        1.96 * (squares - difference * difference / decisions.max(1) as f64).max(0.0).sqrt()
     }
 
     /// The parts of the filled slots.
@@ -231,5 +233,69 @@ impl Tally {
         for group in places {
             group.end_decision(filled, |_, _| {});
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::prelude::*;
+    use rand_pcg::Pcg64;
+
+    /// A decision with two slots: what one flight has of them, and how much is filled.
+    fn decision(rng: &mut Pcg64) -> (Pair, Pair) {
+        let kind = rng.random_range(0..3);
+        let noise: f64 = rng.random_range(0.0..0.2);
+        let own =
+            [Pair { before: 0.5, after: 0.9 }, Pair { before: 0.2, after: 0.2 }, Pair::default()];
+        let filled = [
+            Pair { before: 2.0, after: 2.0 },
+            Pair { before: 1.0, after: 1.6 },
+            Pair { before: 0.4, after: 1.0 },
+        ];
+        let value = Pair { before: own[kind].before + noise, after: own[kind].after + noise };
+        (value, filled[kind])
+    }
+
+    #[test]
+    fn intervals_are_as_wide_as_results_of_other_traffic_differ() {
+        let mut rng = Pcg64::seed_from_u64(7);
+        let (mut shares, mut sums, mut said) = (Vec::new(), Vec::new(), Pair::default());
+        let rounds = 600;
+        for _ in 0..rounds {
+            let (mut own, mut all) = (Sums::default(), Sums::default());
+            for _ in 0..200 {
+                let (value, filled) = decision(&mut rng);
+                own.add(value, filled);
+                all.add(filled, filled);
+            }
+            let share = own.shares(&all);
+            shares.push(share.after - share.before);
+            sums.push(own.value.after - own.value.before);
+            let both = Pair { before: own.shares_plus_minus(&all), after: own.plus_minus(200) };
+            said.add(both);
+        }
+        let spread = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+            1.96 * (squares / values.len() as f64).sqrt()
+        };
+        let (share, sum) = (said.before / f64::from(rounds), said.after / f64::from(rounds));
+        assert!((share / spread(&shares) - 1.0).abs() < 0.1, "{share} and {}", spread(&shares));
+        assert!((sum / spread(&sums) - 1.0).abs() < 0.1, "{sum} and {}", spread(&sums));
+    }
+
+    #[test]
+    fn what_is_the_same_before_and_after_has_no_interval() {
+        let (mut own, mut all) = (Sums::default(), Sums::default());
+        let mut rng = Pcg64::seed_from_u64(8);
+        for _ in 0..100 {
+            let (value, filled) = decision(&mut rng);
+            let same = |of: Pair| Pair { before: of.before, after: of.before };
+            own.add(same(value), same(filled));
+            all.add(same(filled), same(filled));
+        }
+        assert!(own.shares_plus_minus(&all) < 1e-6 && own.plus_minus(100) < 1e-6);
+        assert_eq!(Sums::default().shares_plus_minus(&Sums::default()), 0.0);
     }
 }

@@ -205,7 +205,7 @@ impl Recorder {
 
     fn replay(&self, before: Documents, after: Documents) -> ReplayReport {
         let span = Span { times: 0..i64::MAX, part: 1.0 };
-        let question = Question { span, before, after };
+        let question = Question { span, before, after, clicked: None };
         let mut go_on = |_| ControlFlow::Continue(());
         self.with(|folder, recorded| replay(folder, &question, recorded, &mut go_on)).unwrap()
     }
@@ -259,7 +259,7 @@ fn what_is_replayed_is_what_the_other_configuration_does() {
     let mut recorder = Recorder::new(2);
     let inventory = synth::inventory(300, 5);
     let first = recorder.put(&inventory, &Weights::default());
-    recorder.record(&first, 12_000);
+    recorder.record(&first, 6_000);
     let (other, weights) = (other_inventory(&inventory), other_weights());
     let labels = recorder.labels.clone();
     let after = Documents {

@@ -214,3 +214,80 @@ async fn what_cannot_be_replayed_is_refused_with_the_field_or_the_option() {
     let early = json!({ "from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z" });
     assert_eq!(replay(&server, &early).await["reproduction"]["decisions"], 0);
 }
+
+#[tokio::test]
+async fn clicks_of_another_configuration_are_estimated_from_counted_clicks_or_refused_with_a_reason()
+ {
+    let server = Setup::default().manual_clock().start().await;
+    assert_eq!(apply(&server, &with_nordwind(&server).await).await.0, 200);
+    let mut clicked = Vec::new();
+    for number in 0..1_150 {
+        let decision = server.decide(&page_on("ai-agents")).await;
+        if number % 50 == 0 {
+            clicked.push(decision);
+        }
+    }
+    for decision in &clicked {
+        server.reader.get(decision.impression_url()).send().await.unwrap();
+    }
+    server.advance_ms(2_000);
+    for decision in &clicked {
+        server.click(decision, "primary").await;
+    }
+    server.wait_until_applied().await;
+    assert_eq!(server.verdicts(&clicked[0]).await, ["impression counted", "click counted"]);
+    server.advance_ms(1_000);
+
+    let (_, mut weights) = get(&server, "/v1/admin/weights").await;
+    weights["explore_floor"] = json!(0.2);
+    let report =
+        replay(&server, &json!({ "weights": weights, "clicks": true })).await["report"].take();
+    let found = &report["clicks"];
+    assert_eq!((&found["decisions"], &found["clicks"]), (&json!(1_150), &json!(clicked.len())));
+    assert_eq!(found["refused"], Value::Null, "{found:#}");
+    let lift = &found["relative_lift"];
+    let (value, plus_minus) =
+        (lift["value"].as_f64().unwrap(), lift["plus_minus"].as_f64().unwrap());
+    assert!(value.abs() <= plus_minus && plus_minus > 0.0, "who is clicked is chance: {lift}");
+
+    // A flight that was never served has no clicks to learn from.
+    let mut inventory = served(&server).await;
+    let copy = |inventory: &mut Value, list: &str, id: &str, changes: &[(&str, &str)]| {
+        let all = inventory[list].as_array_mut().unwrap();
+        let mut new = all.iter().find(|one| one["id"] == id).unwrap().clone();
+        changes.iter().for_each(|(field, value)| new[*field] = json!(value));
+        all.push(new);
+    };
+    copy(&mut inventory, "flights", "nordwind-draw", &[("id", "nordwind-new")]);
+    copy(
+        &mut inventory,
+        "creatives",
+        "nordwind-one",
+        &[("id", "nordwind-three"), ("flight", "nordwind-new")],
+    );
+    let request = json!({ "inventory": inventory, "clicks": true });
+    let found = replay(&server, &request).await["report"]["clicks"].take();
+    assert!(found["refused"].as_str().unwrap().contains("was never tried"), "{found:#}");
+    assert_eq!((&found["lift"], &found["new"]), (&Value::Null, &Value::Null));
+
+    let (key, data) = (server.key("operator").to_owned(), server.data());
+    let file = data.join("new.toml");
+    let text =
+        adjacent::catalog::files::WEIGHTS.1.replace("explore_floor = 0.02", "explore_floor = 0.2");
+    std::fs::write(&file, text).unwrap();
+    let arguments = [
+        "replay",
+        "--clicks",
+        "--to",
+        "2100-01-01",
+        "--from",
+        "2020-01-01",
+        "--weights",
+        file.to_str().unwrap(),
+    ];
+    let folder = server.end();
+    let output = cli(&data, &arguments, &key).await;
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert!(words.contains(&format!("clicks: {} of 1150 decisions", clicked.len())), "{words}");
+    drop(folder);
+}

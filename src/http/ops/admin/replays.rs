@@ -8,7 +8,7 @@ use crate::domain::weights::Weights;
 use crate::http::change::BODY_TIMEOUT;
 use crate::http::problem::{ApiError, FieldProblem};
 use crate::http::{AppState, blocking, body, caller, json};
-use crate::replay::{Documents, JobView, ReplayError, Replaying};
+use crate::replay::{Asked, Documents, JobView, ReplayError, Replaying};
 use crate::web;
 use crate::web::pages::replay;
 use actix_web::http::header;
@@ -39,6 +39,8 @@ pub(crate) struct ReplayRequest {
     pub(crate) to: Option<Timestamp>,
     /// The part of the decisions to replay, above 0 up to 1; all if absent.
     pub(crate) part: Option<f64>,
+    /// Whether to estimate the clicks of the proposed configuration, for which the journal is read.
+    pub(crate) clicks: bool,
     /// The complete proposed inventory; if absent, that of each decision.
     pub(crate) inventory: Option<Inventory>,
     /// The proposed weights; if absent, those of each decision.
@@ -111,14 +113,15 @@ pub(crate) async fn start(
     let identity = caller::require_operator(&app, &http)?;
     let bytes = body::read(payload, MAX_BODY_BYTES, BODY_TIMEOUT).await?;
     let (request, _) = body::json::<ReplayRequest>(&bytes)?;
-    let ReplayRequest { from, to, part: asked, inventory, weights, labels } = request;
+    let ReplayRequest { from, to, part: asked, clicks, inventory, weights, labels } = request;
     let invalid = |(field, reason): (&'static str, String)| ApiError::invalid_field(field, reason);
     let times = times(from, to, app.clock.now()).map_err(invalid)?;
     let span = Span { times, part: part(asked).map_err(invalid)? };
     let documents = Documents { inventory, weights, labels };
+    let asked = Asked { span, documents, with_clicks: clicks };
     let replaying: Arc<Replaying> = replaying.into_inner();
     let asked_by = identity.id;
-    let view = blocking(move || replaying.start(span, documents, asked_by)).await?;
+    let view = blocking(move || replaying.start(asked, asked_by)).await?;
     Ok(HttpResponse::Accepted().insert_header((header::CACHE_CONTROL, "no-store")).json(view))
 }
 
