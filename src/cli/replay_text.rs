@@ -2,6 +2,7 @@
 
 use crate::cli::why::table;
 use crate::domain::hidden;
+use crate::forecast::document::Thousands;
 use crate::replay::clicks::ClickValue;
 use crate::replay::{ReplayReport, Reproduction, Shares};
 use crate::web::pages::replay as page;
@@ -102,7 +103,11 @@ fn said_of_clicks(clicks: &ClickValue) -> String {
     text
 }
 
+/// Adds a table, unless nothing in it changes.
 fn shares(out: &mut String, title: &str, shares: &Shares) {
+    if shares.rows.iter().all(|row| row.share.difference.abs() < 0.000_05) {
+        return;
+    }
     let rows = shares.rows.iter().take(ROWS).map(|row| {
         vec![
             hidden::escape_line(&row.id, &[]).into_owned(),
@@ -112,9 +117,6 @@ fn shares(out: &mut String, title: &str, shares: &Shares) {
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    if rows.is_empty() {
-        return;
-    }
     // Writing to a string does not fail.
     let _ = writeln!(out, "\n{}", table(1, &[title, "before", "after", "points"], &rows));
     let more = shares.rows.len() - rows.len() + shares.omitted;
@@ -128,11 +130,10 @@ pub(super) fn render(report: &ReplayReport) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         out,
-        "{} decisions with {} slots, {} to {}: {:.1} % of the slots would have another flight",
-        report.decisions,
-        report.slots,
-        report.from,
-        report.to,
+        "{} decisions with {} slots, {}: {:.1} % of the slots would have another flight",
+        Thousands(report.decisions),
+        Thousands(report.slots),
+        page::times(report),
         report.changed * 100.0
     );
     let mut totals = vec![vec![

@@ -1,5 +1,6 @@
 //! The page of a replay: one file that needs no other, to be kept and sent around.
 
+use crate::forecast::document::Thousands;
 use crate::replay::{Compared, ReplayReport, Shares};
 use crate::web::{assets, html};
 use askama::Template;
@@ -36,6 +37,16 @@ struct Page<'a> {
     totals: Vec<BarRow>,
     tables: Vec<BarTable>,
     verdict: &'a [String],
+    times: String,
+    decisions: String,
+    slots: String,
+}
+
+/// The times of a replay, to the minute.
+pub(crate) fn times(report: &ReplayReport) -> String {
+    // 2026-11-30T18:38:05.769Z
+    let minute = |text: &str| text.get(..16).unwrap_or(text).replace('T', " ");
+    format!("{} to {} UTC", minute(&report.from), minute(&report.to))
 }
 
 /// A part from 0 to 1 as per cent.
@@ -127,5 +138,8 @@ pub(crate) fn replay(report: &ReplayReport, verdict: &[String]) -> String {
         totals: totals(report),
         tables,
         verdict,
+        times: times(report),
+        decisions: Thousands(report.decisions).to_string(),
+        slots: Thousands(report.slots).to_string(),
     })
 }
