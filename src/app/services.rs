@@ -2,6 +2,7 @@
 
 use crate::app::foundation::Foundation;
 use crate::app::open;
+use crate::catalog::guard::NoEffect;
 use crate::config::Settings;
 use crate::config::geo::CountryDatabase;
 use crate::config::keys::{ApiKeys, LocalKeys, TokenKeys};
@@ -253,6 +254,8 @@ fn publishing(foundation: &Foundation) -> Publishing {
         log: foundation.log.clone(),
         budgets: foundation.budgets.clone(),
         leasing: foundation.leasing.clone(),
+        effect: Arc::new(NoEffect),
+        pending: foundation.pending.clone(),
         public_url: foundation.public_url.clone(),
     })
 }
