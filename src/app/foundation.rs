@@ -1,5 +1,6 @@
 //! What the services are built on: the journal, the ledger, the catalog and the decision log, opened.
 
+use crate::app::first::Start;
 use crate::app::open;
 use crate::app::options::Options;
 use crate::catalog::Catalog;
@@ -13,8 +14,10 @@ use crate::ledger::Ledger;
 use crate::ledger::event_log::Listener;
 use crate::metrics::Metrics;
 use crate::publishing::currency;
+use crate::publishing::pending::PendingChange;
 use crate::store::{Address, Client};
 
+use crate::replay::DataDirectory;
 use crate::world::Worlds;
 use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
@@ -57,6 +60,8 @@ pub(crate) struct Foundation {
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
     pub(crate) public_url: String,
+    /// Changes of files that wait for confirmation since this start.
+    pub(crate) pending: Vec<PendingChange>,
     /// Until when this start may wait for a shared store.
     pub(crate) store_deadline: Instant,
 }
@@ -79,7 +84,11 @@ impl Foundation {
         budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
         let sync = &*cluster.catalog;
-        let opened = open::catalog(&data, settings, options, &*clock, sync, &ledger).await?;
+        let (clock_now, ledger_now) = (&*clock, &*ledger);
+        let effect = &DataDirectory { path: data.clone(), now_ms: clock.now_ms() };
+        let start = Start { settings, options, clock: clock_now, sync, ledger: ledger_now, effect };
+        let opened = open::catalog(&data, start).await?;
+        let pending = opened.pending;
         let store_deadline = opened.store_deadline;
         let (snapshot, catalog) = (opened.snapshot, Arc::new(opened.catalog));
         let known = ImageSet::default();
@@ -119,6 +128,7 @@ impl Foundation {
             budgets,
             incarnation,
             public_url,
+            pending,
             store_deadline,
         })
     }

@@ -4,6 +4,7 @@ pub(crate) mod banner;
 pub(crate) mod connections;
 pub(crate) mod exchange;
 pub(crate) mod file_limits;
+pub(crate) mod first;
 pub(crate) mod foundation;
 pub(crate) mod listeners;
 pub(crate) mod lock;

@@ -1,26 +1,18 @@
 //! Opens the catalog and loads the initial inventory, weights and labels.
 
-use crate::app::options::Options;
-use crate::catalog::change::{ExpectedVersion, HeadUpdate};
-use crate::catalog::files::Loaded;
-use crate::catalog::{AuditContext, Catalog, CatalogError, check, files, pause, tables};
-use crate::clock::Clock;
-use crate::cluster::{CatalogSync, SyncError};
-use crate::config::settings::{Activation, MetricsSettings};
+use crate::app::first::{First, Start};
+use crate::catalog::{Catalog, CatalogError};
+use crate::cluster::SyncError;
+use crate::config::settings::MetricsSettings;
 use crate::config::{ConfigError, Settings, load};
-use crate::domain::inventory::Inventory;
-use crate::domain::label::LabelTable;
-use crate::domain::region::Regions;
-use crate::domain::weights::Weights;
-use crate::ledger::{Ledger, Rules};
+use crate::ledger::Rules;
 use crate::metrics::{Metrics, SeriesLimits};
-use crate::publishing::currency;
-use crate::selection::compile::compile;
+use crate::publishing::pending::PendingChange;
 use crate::selection::snapshot::Snapshot;
 use crate::store::address::{EMBEDDED, RedisConfig};
 use crate::store::{Address, StoreError, StoreErrorKind};
 use crate::traffic::Datacenters;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,6 +22,8 @@ pub(crate) struct Opened {
     pub(crate) catalog: Catalog,
     /// The catalog's head, compiled.
     pub(crate) snapshot: Arc<Snapshot>,
+    /// Changes of files that wait for confirmation.
+    pub(crate) pending: Vec<PendingChange>,
     /// Until when this start may wait for a shared store.
     pub(crate) store_deadline: Instant,
 }
@@ -84,57 +78,21 @@ pub(crate) fn datacenters(settings: &Settings) -> Result<Datacenters, ConfigErro
     })
 }
 
-/// Name and text of a table: the given file, else the default path, else the built-in text.
-pub(crate) fn table_text(
-    given: Option<&Path>,
-    default_path: &str,
-    built_in: (&str, &str),
-) -> Result<(String, String), ConfigError> {
-    let default_path = PathBuf::from(default_path);
-    match given.or_else(|| default_path.exists().then_some(default_path.as_path())) {
-        Some(path) => Ok((path.display().to_string(), load::read_text(path)?)),
-        None => Ok((built_in.0.to_owned(), built_in.1.to_owned())),
-    }
-}
-
-/// The weights from the file in effect.
-pub(crate) fn weights(options: &Options) -> Result<Weights, ConfigError> {
-    let (name, text) =
-        table_text(options.weights.as_deref(), "config/weights.toml", files::WEIGHTS)?;
-    Ok(tables::weights(&name, &text)?)
-}
-
-/// The labels from the file in effect.
-pub(crate) fn labels(inventory: &Inventory) -> Result<LabelTable, ConfigError> {
-    let (name, text) = table_text(None, "config/labels.toml", files::LABELS)?;
-    let regions = Regions::build(&inventory.regions).unwrap_or_default();
-    Ok(tables::labels(&name, &text, &regions)?)
-}
-
 /// Opens the catalog. Applies the inventory from the command line; an empty catalog gets the example
 /// inventory. First pulls the changes of other instances, and retries when another instance publishes
 /// a change at the same time. Serves what this data directory served last if the store does not answer
 /// within [`STORE_PATIENCE`]; a start that has nothing to serve yet waits as long as the store answers.
-pub(crate) async fn catalog(
-    data: &Path,
-    settings: &Settings,
-    options: &Options,
-    clock: &dyn Clock,
-    sync: &dyn CatalogSync,
-    ledger: &Ledger,
-) -> anyhow::Result<Opened> {
+pub(crate) async fn catalog(data: &Path, start: Start<'_>) -> anyhow::Result<Opened> {
     let catalog = Catalog::open(&data.join("catalog"))?;
+    let sync = start.sync;
     let deadline = Instant::now() + STORE_PATIENCE;
     let can_serve = catalog.head()?.is_some();
     for _ in 0..5 {
         let pull_deadline = can_serve.then_some(deadline);
         // Files from the command line may come with many images, which take a while to publish.
-        let put_deadline = pull_deadline.filter(|_| options.inventory.is_none());
+        let put_deadline = pull_deadline.filter(|_| start.options.inventory.is_none());
         let opened = match before(pull_deadline, sync.pull(&catalog)).await {
-            Ok(_) => {
-                let opened = initial_snapshot(&catalog, settings, options, clock, sync, ledger);
-                before(put_deadline, opened).await
-            }
+            Ok(_) => before(put_deadline, start.first(&catalog)).await,
             Err(error) => Err(error.into()),
         };
         let sync_error = opened.as_ref().err().and_then(|error| error.downcast_ref::<SyncError>());
@@ -143,19 +101,23 @@ pub(crate) async fn catalog(
                 if found.starts_with("number") => {}
             Some(SyncError::Store(error)) if can_serve_despite(error) => {
                 tracing::warn!(%error, "store unavailable; serving the last known catalog");
-                let snapshot = Arc::new(last_served(&catalog)?);
-                return Ok(Opened { catalog, snapshot, store_deadline: deadline });
+                let (snapshot, pending) = (Arc::new(last_served(&catalog)?), Vec::new());
+                return Ok(Opened { catalog, snapshot, pending, store_deadline: deadline });
             }
             // At startup, a store that rejects commands is a configuration error.
             Some(SyncError::Store(error)) => {
                 let advice = error.kind().advice();
-                let reason = format!("{}: {error}; {advice}", store_name(&settings.store.url));
+                let reason =
+                    format!("{}: {error}; {advice}", store_name(&start.settings.store.url));
                 return Err(ConfigError::Usage(reason).into());
             }
             _ => {
-                let snapshot = Arc::new(opened?);
+                let First { snapshot, pending } = opened?;
+                let snapshot = Arc::new(snapshot);
+                pending.iter().for_each(PendingChange::log);
                 let slow = put_deadline.is_none().then(|| Instant::now() + STORE_PATIENCE);
-                return Ok(Opened { catalog, snapshot, store_deadline: slow.unwrap_or(deadline) });
+                let store_deadline = slow.unwrap_or(deadline);
+                return Ok(Opened { catalog, snapshot, pending, store_deadline });
             }
         }
     }
@@ -201,90 +163,6 @@ fn last_served(catalog: &Catalog) -> anyhow::Result<Snapshot> {
         return Err(ConfigError::Usage(reason.to_owned()).into());
     };
     Ok(catalog.snapshot(&inventory, &weights, &labels)?)
-}
-
-async fn initial_snapshot(
-    catalog: &Catalog,
-    settings: &Settings,
-    options: &Options,
-    clock: &dyn Clock,
-    sync: &dyn CatalogSync,
-    ledger: &Ledger,
-) -> anyhow::Result<Snapshot> {
-    let by = |what: &str| AuditContext {
-        who: "serve".into(),
-        what: what.into(),
-        at: clock.now(),
-        request: None,
-    };
-    let put = async |parts: HeadUpdate<'_>, what: &str| {
-        sync.put(catalog, parts, ExpectedVersion::Any, &by(what)).await.map(drop)
-    };
-    // An inventory is stored with its images.
-    let put_inventory = async |loaded: Loaded, what: &str| {
-        let Loaded { inventory, images } = loaded;
-        let parts =
-            HeadUpdate { inventory: Some(&inventory), images: &images, ..HeadUpdate::default() };
-        put(parts, what).await.map(|()| inventory)
-    };
-    let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
-    // Weights first: the prices of an inventory are checked against them.
-    let (weights, is_new) = match (settings.weights.activation, &hashes.weights) {
-        (Activation::Command, Some(hash)) => (catalog.weights(hash)?, false),
-        _ => (weights(options)?, true),
-    };
-    let now_ms = clock.now_ms();
-    let inventory = match (&options.inventory, &hashes.inventory) {
-        (Some(path), _) => {
-            let texts = files::read(path).map_err(ConfigError::from)?;
-            let commands = &settings.creatives.commands;
-            let loaded = files::load(&texts, Some(catalog.images()), commands);
-            let mut loaded = loaded.map_err(ConfigError::from)?;
-            let mut findings = check::prices(&loaded.inventory, &weights, now_ms);
-            if let Some(hash) = &hashes.inventory {
-                let stored = catalog.inventory(hash)?;
-                pause::carry(&stored, &catalog.saved_archive(), &mut loaded.inventory);
-                findings.extend(currency::findings(&stored, &loaded.inventory, ledger));
-            }
-            refuse(&findings)?;
-            put_inventory(loaded, "inventory from the command line").await?
-        }
-        (None, Some(hash)) => catalog.inventory(hash)?,
-        (None, None) => put_inventory(files::example_with_images(), "example inventory").await?,
-    };
-    // An inventory that is served already goes on, whatever the weights are now.
-    for finding in check::prices(&inventory, &weights, now_ms) {
-        tracing::error!(%finding, "prices in different currencies are compared as they are");
-    }
-    for stale in check::stale_rates(&inventory, &weights, now_ms) {
-        tracing::warn!(reason = stale, "scores compare prices by an old exchange rate");
-    }
-    if is_new {
-        let parts = HeadUpdate { weights: Some(&weights), ..HeadUpdate::default() };
-        put(parts, "weights file").await?;
-    }
-    let labels = labels(&inventory)?;
-    let findings = check::labels(&inventory, &labels);
-    if let Some(finding) = findings.first() {
-        return Err(ConfigError::Usage(format!(
-            "labels: {} `{}` {}",
-            finding.list, finding.id, finding.reason
-        ))
-        .into());
-    }
-    let parts = HeadUpdate { labels: Some(&labels), ..HeadUpdate::default() };
-    put(parts, "labels file").await?;
-    let hash = catalog.head()?.and_then(|head| head.hashes.inventory).unwrap_or_default();
-    Ok(compile(inventory, &weights, &labels).stored_as(hash))
-}
-
-/// Fails with all findings, if there are any.
-fn refuse(findings: &[check::Finding]) -> Result<(), ConfigError> {
-    if findings.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    Err(ConfigError::Usage(lines.join("\n")))
 }
 
 /// The metrics.

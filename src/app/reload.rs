@@ -4,18 +4,20 @@ use crate::app::open;
 use crate::app::options::Options;
 use crate::app::services::Services;
 use crate::catalog::change::ExpectedVersion;
-use crate::catalog::files::Loaded;
-use crate::catalog::{AuditContext, files};
+use crate::catalog::difference::Difference;
+use crate::catalog::{AuditContext, origin};
 use crate::config::settings::Activation;
-use crate::config::{ConfigError, Settings, load};
+use crate::config::{Settings, load};
 use crate::http::AppState;
+use crate::metrics::ReloadResult;
 use crate::publishing::Publishing;
 use crate::publishing::apply::CatalogUpdate;
 use crate::publishing::error::ApplyError;
+use crate::publishing::file::FileOutcome;
+use crate::publishing::pending::PendingChange;
+use crate::publishing::source;
+use crate::publishing::source::SourceFile;
 use std::sync::Arc;
-
-/// The actor in the audit log for file changes.
-const ACTOR: &str = "file";
 
 /// A reloadable file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,17 +65,21 @@ pub(crate) async fn reload(
         ReloadTarget::Inventory => inventory(app, &services.publishing, options).await,
         ReloadTarget::Weights => weights(app, &services.publishing, options).await,
         ReloadTarget::Labels => labels(app, services).await,
-        ReloadTarget::Config => config(app, options),
-        ReloadTarget::Datacenters => datacenters(app),
+        ReloadTarget::Config => config(app, options).map(Outcome::from),
+        ReloadTarget::Datacenters => datacenters(app).map(Outcome::from),
     };
     match result {
-        Ok(Some(summary)) => {
-            app.metrics.count_reload(what.as_str(), true);
+        Ok(Outcome::Applied(summary)) => {
+            app.metrics.count_reload(what.as_str(), ReloadResult::Applied);
             tracing::info!(file = what.as_str(), changes = summary, "file reloaded");
         }
-        Ok(None) => {}
+        Ok(Outcome::Pending(change)) => {
+            app.metrics.count_reload(what.as_str(), ReloadResult::Pending);
+            change.log();
+        }
+        Ok(Outcome::Same) => {}
         Err(error) => {
-            app.metrics.count_reload(what.as_str(), false);
+            app.metrics.count_reload(what.as_str(), ReloadResult::Refused);
             tracing::warn!(
                 file = what.as_str(),
                 error = format!("{error:#}"),
@@ -83,68 +89,83 @@ pub(crate) async fn reload(
     }
 }
 
+/// What became of a file.
+enum Outcome {
+    /// It is in effect; a summary of what changed.
+    Applied(String),
+    /// It waits for confirmation.
+    Pending(Box<PendingChange>),
+    /// Nothing changed.
+    Same,
+}
+
+impl From<Option<String>> for Outcome {
+    fn from(summary: Option<String>) -> Outcome {
+        summary.map_or(Outcome::Same, Outcome::Applied)
+    }
+}
+
 async fn inventory(
     app: &AppState,
     publishing: &Publishing,
     options: &Options,
-) -> anyhow::Result<Option<String>> {
-    let Some(path) = &options.inventory else { return Ok(None) };
-    let texts = files::read(path).map_err(ConfigError::from)?;
-    let stored = publishing.images();
-    let settings = app.settings.get();
-    let loaded = files::load(&texts, Some(stored), &settings.creatives.commands);
-    let loaded = loaded.map_err(ConfigError::from)?;
-    let Loaded { inventory, images } = loaded;
-    let wanted = CatalogUpdate { inventory: Some(inventory), images, ..CatalogUpdate::default() };
-    apply(app, publishing, wanted).await
+) -> anyhow::Result<Outcome> {
+    let Some(path) = options.inventory.clone() else { return Ok(Outcome::Same) };
+    let commands = app.settings.get().creatives.commands.clone();
+    let file = SourceFile::inventory(&path, publishing.images(), &commands)?;
+    apply_file(app, publishing, file).await
 }
 
 async fn weights(
     app: &AppState,
     publishing: &Publishing,
     options: &Options,
-) -> anyhow::Result<Option<String>> {
-    let weights = open::weights(options)?;
+) -> anyhow::Result<Outcome> {
+    let file = SourceFile::weights(options.weights.as_deref())?;
     if app.settings.get().weights.activation == Activation::Command {
-        return Ok(Some("draft is valid; activate it by command".into()));
+        return Ok(Outcome::Applied("draft is valid; activate it by command".into()));
     }
-    // Saving the file confirms it: large changes are applied and logged.
-    let wanted = CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() };
-    apply(app, publishing, wanted).await
+    apply_file(app, publishing, file).await
 }
 
-async fn labels(app: &AppState, services: &Services) -> anyhow::Result<Option<String>> {
-    let labels = open::labels(&services.world.live().snapshot().inventory)?;
-    let wanted = CatalogUpdate { labels: Some(labels), ..CatalogUpdate::default() };
-    apply(app, &services.publishing, wanted).await
-}
-
-async fn apply(
+async fn apply_file(
     app: &AppState,
     publishing: &Publishing,
-    wanted: CatalogUpdate,
-) -> anyhow::Result<Option<String>> {
-    let by = AuditContext {
-        who: ACTOR.into(),
-        what: "file changed".into(),
-        at: app.clock.now(),
-        request: None,
-    };
-    let applied = match publishing.apply(wanted, ExpectedVersion::Any, &by).await {
-        Ok(applied) => applied,
-        Err(ApplyError::Invalid(findings)) => {
-            let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            anyhow::bail!("{}", messages.join("; "));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let large_changes = applied.difference.dangerous_weights();
-    if !large_changes.is_empty() {
-        let names: Vec<&str> = large_changes.into_iter().map(|(name, _)| name).collect();
-        tracing::warn!(weights = names.join(", "), "weights changed by more than half in one step");
+    file: SourceFile,
+) -> anyhow::Result<Outcome> {
+    match publishing.apply_file(file, false, &saved(app)).await {
+        Ok(FileOutcome::Served(difference)) => Ok(Outcome::from(summary(&difference))),
+        Ok(FileOutcome::Pending(change)) => Ok(Outcome::Pending(Box::new(change))),
+        Ok(FileOutcome::Same) => Ok(Outcome::Same),
+        Err(error) => Err(in_words(error)),
     }
-    let changed = !applied.difference.is_empty();
-    Ok(changed.then(|| applied.difference.to_string().trim_end().to_owned()))
+}
+
+async fn labels(app: &AppState, services: &Services) -> anyhow::Result<Outcome> {
+    let labels = source::labels(&services.world.live().snapshot().inventory)?;
+    let wanted = CatalogUpdate { labels: Some(labels), ..CatalogUpdate::default() };
+    let applied = services.publishing.apply(wanted, ExpectedVersion::Any, &saved(app)).await;
+    Ok(Outcome::from(summary(&applied.map_err(in_words)?.difference)))
+}
+
+/// Who saved a file, for the audit log.
+fn saved(app: &AppState) -> AuditContext {
+    let (who, what) = (origin::SAVED.into(), "file changed".into());
+    AuditContext { who, what, at: app.clock.now(), request: None }
+}
+
+fn summary(difference: &Difference) -> Option<String> {
+    (!difference.is_empty()).then(|| difference.to_string().trim_end().to_owned())
+}
+
+fn in_words(error: ApplyError) -> anyhow::Error {
+    match error {
+        ApplyError::Invalid(findings) => {
+            let messages: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!("{}", messages.join("; "))
+        }
+        other => other.into(),
+    }
 }
 
 fn datacenters(app: &AppState) -> anyhow::Result<Option<String>> {
@@ -164,6 +185,7 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     let now = app.settings.get();
     let mut hot: Settings = Settings::clone(&now);
     hot.weights = read.weights.clone();
+    hot.guard = read.guard;
     hot.request = read.request;
     hot.review = read.review;
     hot.snapshot = read.snapshot;

@@ -134,12 +134,13 @@ pub(crate) fn build(
     let keyring = Arc::new(ArcSwap::from_pointee(token_keys.keyring()));
     let reporting = Arc::new(reporting_of(&foundation));
     reporting.log_recovery();
-    let publishing = publishing(&foundation);
+    let replaying = Arc::new(replaying(&foundation, settings));
+    let publishing = publishing(&foundation, &replaying);
     foundation.world.log_image_faults();
     let services = Services {
         explain: Arc::new(explain(&foundation)),
         forecasting: Arc::new(forecasting(&foundation, settings)),
-        replaying: Arc::new(replaying(&foundation, settings)),
+        replaying,
         events: Arc::new(events(&foundation, settings, &keyring, &reporting)),
         delivery: Arc::new(delivery(&foundation, &keyring)),
         publishing: Arc::new(publishing),
@@ -213,6 +214,7 @@ fn replaying(foundation: &Foundation, settings: &Settings) -> Replaying {
         foundation.catalog.clone(),
         foundation.ledger.clone(),
         foundation.log.clone(),
+        foundation.settings.clone(),
         Path::new(&settings.store.data).to_owned(),
     )
 }
@@ -257,7 +259,7 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
     })
 }
 
-fn publishing(foundation: &Foundation) -> Publishing {
+fn publishing(foundation: &Foundation, replaying: &Arc<Replaying>) -> Publishing {
     Publishing::new(publishing::Parts {
         clock: foundation.clock.clone(),
         settings: foundation.settings.clone(),
@@ -269,6 +271,8 @@ fn publishing(foundation: &Foundation) -> Publishing {
         log: foundation.log.clone(),
         budgets: foundation.budgets.clone(),
         leasing: foundation.leasing.clone(),
+        effect: replaying.clone(),
+        pending: foundation.pending.clone(),
         public_url: foundation.public_url.clone(),
     })
 }

@@ -2,6 +2,8 @@
 //! becomes visible; recovery uses the log to complete a change that a crash interrupted.
 
 use crate::catalog::change::{FORMAT, Hashes, Head};
+use crate::catalog::detail;
+use crate::catalog::detail::{ChangeKind, Detail, PauseDetail};
 use crate::catalog::error::CatalogError;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -32,6 +34,32 @@ pub struct Entry {
     /// The hash of the request's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<String>,
+    /// What it is about; empty in entries of older versions.
+    #[serde(flatten)]
+    pub(crate) detail: Box<Detail>,
+}
+
+impl Entry {
+    /// The kind of change; of an entry that states none, the one that its description means.
+    pub(crate) fn kind(&self) -> ChangeKind {
+        self.detail.kind.unwrap_or_else(|| detail::kind_of_older(&self.what))
+    }
+
+    /// What a pause is about, if it says so.
+    pub(crate) fn pause(&self) -> Option<PauseDetail> {
+        self.detail.pause.clone().or_else(|| detail::pause_of_older(&self.what))
+    }
+
+    /// The number whose content a rollback serves again.
+    pub(crate) fn restores(&self) -> Option<u64> {
+        self.detail.restores.or_else(|| detail::restored_by_older(&self.what))
+    }
+
+    /// Whether both are the same change. An instance of an older version drops the fields that it does not know.
+    pub(crate) fn is_same_change(&self, other: &Entry) -> bool {
+        let without = |entry: &Entry| Entry { detail: Box::default(), ..entry.clone() };
+        without(self) == without(other)
+    }
 }
 
 impl From<&Entry> for Head {
@@ -168,7 +196,35 @@ mod tests {
         let (before, after) = (Hashes::default(), Hashes::default());
         let key = Some(format!("key-{number}"));
         let at = jiff::Timestamp::UNIX_EPOCH;
-        Entry { number, at, who: "test".into(), what, before, after, key, body: None }
+        Entry {
+            number,
+            at,
+            who: "test".into(),
+            what,
+            before,
+            after,
+            key,
+            body: None,
+            detail: Box::default(),
+        }
+    }
+
+    #[test]
+    fn the_form_of_an_entry_is_frozen_and_entries_of_older_versions_are_read() {
+        let older = "{\"number\":7,\"at\":\"2026-11-01T00:00:00Z\",\"who\":\"anna\",\"what\":\"pause flight x\",\
+            \"before\":{\"inventory\":\"a\"},\"after\":{\"inventory\":\"b\"}";
+        let read: Entry = serde_json::from_str(&format!("{older}}}")).unwrap();
+        assert_eq!((read.kind(), read.restores()), (ChangeKind::Pause, None));
+        assert_eq!(read.pause().unwrap().id, "x");
+        assert_eq!(serde_json::to_string(&read).unwrap(), format!("{older}}}"));
+        let newer = format!(
+            "{older},\"kind\":\"pause\",\"pause\":{{\"what\":\"publisher\",\"id\":\"p\",\"path\":\"/x/\",\
+             \"paused\":true,\"reason\":\"r\"}},\"restores\":3,\"files\":[{{\"part\":\"inventory\",\
+             \"path\":\"/srv\",\"hash\":\"h\"}}]}}"
+        );
+        let with_detail: Entry = serde_json::from_str(&newer).unwrap();
+        assert_eq!(serde_json::to_string(&with_detail).unwrap(), newer);
+        assert!(read.is_same_change(&with_detail), "an older instance drops the rest");
     }
 
     #[test]

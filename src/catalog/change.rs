@@ -1,5 +1,6 @@
 //! The catalog's head (the versions that are served) and the parameters of a change.
 
+use crate::catalog::detail::Detail;
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::domain::inventory::Inventory;
@@ -65,6 +66,8 @@ pub(crate) struct HeadUpdate<'a> {
     pub(crate) labels: Option<&'a LabelTable>,
     /// Images that the new inventory refers to and that may not be stored yet.
     pub(crate) images: &'a [ImageFile],
+    /// What the audit log says about it; without a kind it is a change of content.
+    pub(crate) detail: Option<&'a Detail>,
 }
 
 /// The version that the caller based its change on (optimistic concurrency).

@@ -11,7 +11,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
 use crate::domain::weights::Weights;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file's name and its text.
 type Text = (String, String);
@@ -23,6 +23,8 @@ pub(crate) struct ConfigFiles {
     weights: Option<Text>,
     labels: Option<Text>,
     inventory: Vec<Text>,
+    /// The files and folders that the inventory is in.
+    inventory_paths: Vec<PathBuf>,
     /// Whether these are the compiled-in files.
     built_in: bool,
 }
@@ -59,6 +61,7 @@ impl ConfigFiles {
             weights: Some(owned(files::WEIGHTS)),
             labels: Some(owned(files::LABELS)),
             inventory: files::EXAMPLE.map(owned).into(),
+            inventory_paths: Vec::new(),
             built_in: true,
         }
     }
@@ -69,8 +72,12 @@ impl ConfigFiles {
         let nested = inner.is_dir();
         match files::read(path) {
             Ok(texts) => {
+                let before = self.inventory.len();
                 for (name, text) in texts {
                     self.add_text(name, text)?;
+                }
+                if self.inventory.len() > before {
+                    self.inventory_paths.push(path.to_owned());
                 }
             }
             // A folder with a subfolder `inventory` needs no `.toml` files itself.
@@ -79,8 +86,24 @@ impl ConfigFiles {
         }
         if nested {
             self.inventory.extend(files::read(&inner)?);
+            self.inventory_paths.push(inner);
         }
         Ok(())
+    }
+
+    /// The file or folder that has the whole inventory; `None` if there are several, or a text without a file.
+    pub(crate) fn inventory_path(&self) -> Option<&Path> {
+        let has_text = self.inventory.iter().any(|(name, _)| name == files::STANDARD_INPUT);
+        match self.inventory_paths.as_slice() {
+            [only] if !has_text => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The weights file.
+    pub(crate) fn weights_path(&self) -> Option<&Path> {
+        let (name, _) = self.weights.as_ref()?;
+        (!self.built_in && name != files::STANDARD_INPUT).then_some(Path::new(name))
     }
 
     /// Adds a text. `name` appears in problems and determines the kind of file.
@@ -197,7 +220,7 @@ fn collect<T>(result: Option<Result<T, Vec<Problem>>>, problems: &mut Vec<Proble
 }
 
 /// The kind of a text: by its file's name, else by its first key or table.
-fn kind(name: &str, text: &str) -> Kind {
+pub(crate) fn kind(name: &str, text: &str) -> Kind {
     let file = Path::new(name).file_name().and_then(|file| file.to_str()).unwrap_or(name);
     match file {
         "adjacent.toml" => return Kind::Config,

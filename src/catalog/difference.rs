@@ -10,9 +10,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A relative change of a weight above this value is dangerous: 0.5 is a half.
-pub(crate) const DANGEROUS: f64 = 0.5;
-
 /// The most lines of a kind in the human-readable output; JSON has all of them.
 const MAX_LINES: usize = 40;
 
@@ -70,13 +67,6 @@ impl Difference {
     /// Whether there is no difference.
     pub(crate) fn is_empty(&self) -> bool {
         self.lists.is_empty() && self.weights.is_empty() && self.labels.is_empty()
-    }
-
-    /// Weights that change by more than [`DANGEROUS`], each with its relative change (infinite
-    /// from 0). Activating them requires confirmation.
-    pub(crate) fn dangerous_weights(&self) -> Vec<(&str, f64)> {
-        let changes = self.weights.iter().map(|field| (field.path.as_str(), relative(field)));
-        changes.filter(|(_, change)| *change > DANGEROUS).collect()
     }
 }
 
@@ -315,24 +305,11 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_that_changes_by_more_than_half_is_dangerous() {
+    fn the_largest_change_of_a_weight_is_relative() {
         let old = Weights::default();
-        for (entity_boost, explore_floor, dangerous) in [
-            (2.0, 0.02, 0),
-            (3.0, 0.02, 0),
-            (3.1, 0.02, 1),
-            (1.0, 0.02, 0),
-            (2.0, 0.0, 1),
-            (20.0, 0.5, 2),
-        ] {
-            let new = Weights { entity_boost, explore_floor, ..old.clone() };
-            let found = between(None, Some((&old, &new)), None);
-            assert_eq!(
-                found.dangerous_weights().len(),
-                dangerous,
-                "{entity_boost} {explore_floor}"
-            );
-        }
+        let new = Weights { entity_boost: 3.0, explore_floor: 0.03, ..old.clone() };
+        let found = between(None, Some((&old, &new)), None);
+        assert_eq!(found.largest_weight_change, Some(0.5));
         let none = Weights { explore_floor: 0.0, ..old.clone() };
         assert!(largest(&weights(&none, &old)).is_infinite(), "from 0 to another value");
     }

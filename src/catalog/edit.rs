@@ -4,6 +4,7 @@
 use crate::catalog::check;
 use crate::catalog::check::Finding;
 use crate::config::document;
+use crate::domain::campaign::PausedBy;
 use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::inventory::Inventory;
 use crate::domain::lists;
@@ -177,10 +178,11 @@ fn check_state(old: &Inventory, new: &mut Inventory, id: &str) -> Result<(), Edi
     Ok(())
 }
 
-/// Whether two creatives have the content that a reviewer approved: everything but the state and
-/// the weight.
+/// Whether two creatives have the content that a reviewer approved: everything but the state, the
+/// weight and a pause.
 fn same_content(one: &Creative, other: &Creative) -> bool {
-    let other = Creative { state: one.state, weight: one.weight, ..other.clone() };
+    let Creative { state, weight, paused_by, .. } = *one;
+    let other = Creative { state, weight, paused_by, ..other.clone() };
     *one == other
 }
 
@@ -218,8 +220,14 @@ pub(crate) fn set_state(
     let creative = new.creatives.iter_mut().find(|creative| creative.id.as_str() == id);
     let missing = || EditError::NotFound { list: Creative::LIST, id: id.to_owned() };
     let creative = creative.ok_or_else(missing)?;
-    check_transition(id, creative.state, to)?;
-    creative.state = to;
+    check_transition(id, creative.serving_state(), to)?;
+    match to {
+        // A pause by hand, which no file ends.
+        CreativeState::Paused if creative.state == CreativeState::Live => {
+            creative.paused_by = Some(PausedBy::Operator);
+        }
+        _ => (creative.state, creative.paused_by) = (to, None),
+    }
     Ok(new)
 }
 

@@ -212,6 +212,17 @@ pub(crate) fn part(files: &[(String, String)]) -> Result<Inventory, Vec<Problem>
     if problems.is_empty() { Ok(inventory) } else { Err(problems) }
 }
 
+/// Replaces the paths of images by the addresses of these files, where they can be read. `name`: the file that has
+/// the documents.
+pub(super) fn resolve_images(name: &str, read: ReadImage, inventory: &mut Inventory) {
+    for (_, source) in inventory.image_fields_mut() {
+        let Source::File(path) = &*source else { continue };
+        if let Ok(image) = load_image(name, path, read) {
+            *source = Source::Stored(image.address());
+        }
+    }
+}
+
 /// The example inventory.
 pub fn example() -> Inventory {
     example_with_images().inventory

@@ -1,4 +1,4 @@
-//! Pauses advertisers, campaigns, flights and publishers, and parts of a publisher's site.
+//! Pauses advertisers, campaigns, flights, creatives and publishers, and parts of a publisher's site.
 //!
 //! Only the pause itself is validated, not the whole inventory: an unrelated error, such as one that
 //! only a newer version detects, must not prevent an operator from pausing a flight.
@@ -8,11 +8,13 @@ use crate::catalog::check::check_url_prefix;
 use crate::catalog::edit;
 use crate::catalog::edit::EditError;
 use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
+use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists::ListItem;
 use crate::domain::page_address::Prefix;
-use crate::domain::party::{Advertiser, Blocks, Publisher};
+use crate::domain::party::{Advertiser, Blocks, ManualPauses, Publisher};
+use crate::selection::compile;
 
 string_enum! {
     /// A kind of object that can be paused.
@@ -23,6 +25,8 @@ string_enum! {
         Campaign = "campaign",
         /// A single flight.
         Flight = "flight",
+        /// A single creative.
+        Creative = "creative",
         /// A publisher with its whole site.
         Publisher = "publisher",
     }
@@ -49,6 +53,14 @@ pub(crate) fn set(
     let mut new = inventory.clone();
     let paused_by = paused.then_some(PausedBy::Operator);
     let status = match what {
+        Pausable::Creative => {
+            let found = find::<Creative>(&mut new, id)?;
+            found.paused_by = paused_by;
+            if !paused && found.state == CreativeState::Paused {
+                found.state = CreativeState::Live;
+            }
+            return Ok(new);
+        }
         Pausable::Advertiser => {
             let found = find::<Advertiser>(&mut new, id)?;
             found.paused_by = paused_by;
@@ -141,73 +153,93 @@ pub(crate) fn set_site_part(
     Ok(new)
 }
 
-/// Copies the operators' and publishers' pauses, and the publishers' own blocks, into a new inventory:
-/// applying files or rolling back neither sets nor clears them, nor does taking something out of the files and adding it again.
-pub(crate) fn carry(served: &Inventory, archive: &Archive, into: &mut Inventory) {
-    carry_list::<Advertiser>(
-        served,
-        archive,
-        into,
-        |one| one.paused_by.is_some(),
-        |last, one| {
-            one.paused_by = last.paused_by;
-        },
-    );
-    carry_list::<Campaign>(
-        served,
-        archive,
-        into,
-        |one| one.paused_by.is_some(),
-        |last, one| {
-            one.paused_by = last.paused_by;
-        },
-    );
-    carry_list::<Flight>(
-        served,
-        archive,
-        into,
-        |one| one.paused_by.is_some(),
-        |last, one| {
-            one.paused_by = last.paused_by;
-        },
-    );
-    carry_list::<Publisher>(
-        served,
-        archive,
-        into,
-        |one| !one.manual_pauses.is_empty(),
-        |last, one| {
-            one.manual_pauses = last.manual_pauses.clone();
-        },
-    );
-    for site in &mut into.publishers {
-        site.manual_blocks = Blocks::default();
+/// What an operator or a publisher sets by hand, and inventory files neither set nor clear.
+trait ByHand: ListItem {
+    /// Whether anything is set.
+    fn is_set(&self) -> bool;
+    /// Sets what `from` has set, and nothing else.
+    fn copy(&mut self, from: &Self);
+    /// Clears it.
+    fn clear(&mut self);
+}
+
+macro_rules! paused_by {
+    ($($type:ident),*) => {
+        $(impl ByHand for $type {
+            fn is_set(&self) -> bool {
+                self.paused_by.is_some()
+            }
+            fn copy(&mut self, from: &Self) {
+                self.paused_by = from.paused_by;
+            }
+            fn clear(&mut self) {
+                self.paused_by = None;
+            }
+        })*
+    };
+}
+
+paused_by!(Advertiser, Campaign, Flight, Creative);
+
+impl ByHand for Publisher {
+    fn is_set(&self) -> bool {
+        !self.manual_pauses.is_empty() || !self.manual_blocks.is_empty()
     }
-    carry_list::<Publisher>(
-        served,
-        archive,
-        into,
-        |one| !one.manual_blocks.is_empty(),
-        |last, one| {
-            one.manual_blocks = last.manual_blocks.clone();
-        },
-    );
+    fn copy(&mut self, from: &Self) {
+        self.manual_pauses = from.manual_pauses.clone();
+        self.manual_blocks = from.manual_blocks.clone();
+    }
+    fn clear(&mut self) {
+        self.manual_pauses = ManualPauses::default();
+        self.manual_blocks = Blocks::default();
+    }
+}
+
+/// Gives a new inventory the pauses of the operators and publishers, and the publishers' own blocks, and no others:
+/// applying files or rolling back neither sets nor clears them, nor does taking something out of the files and
+/// adding it again.
+pub(crate) fn carry(served: &Inventory, archive: &Archive, into: &mut Inventory) {
+    clear(into);
+    carry_list::<Advertiser>(served, archive, into);
+    carry_list::<Campaign>(served, archive, into);
+    carry_list::<Flight>(served, archive, into);
+    carry_list::<Creative>(served, archive, into);
+    carry_list::<Publisher>(served, archive, into);
+}
+
+/// The inventory without what is set by hand: the content, which files have.
+pub(crate) fn content(inventory: &Inventory) -> Inventory {
+    let mut content = inventory.clone();
+    clear(&mut content);
+    content
+}
+
+/// The hash of [`content`], whatever the order of the lists.
+pub(crate) fn content_hash(inventory: &Inventory) -> String {
+    let mut content = content(inventory);
+    content.sort();
+    compile::content_hash(&content)
+}
+
+fn clear(inventory: &mut Inventory) {
+    fn of<T: ByHand>(inventory: &mut Inventory) {
+        T::of_mut(inventory).iter_mut().for_each(T::clear);
+    }
+    of::<Advertiser>(inventory);
+    of::<Campaign>(inventory);
+    of::<Flight>(inventory);
+    of::<Creative>(inventory);
+    of::<Publisher>(inventory);
 }
 
 /// Objects that the new inventory does not have are skipped.
-fn carry_list<T: ListItem>(
-    served: &Inventory,
-    archive: &Archive,
-    into: &mut Inventory,
-    is_paused: fn(&T) -> bool,
-    copy: fn(&T, &mut T),
-) {
-    let removed = archive.documents::<T>().iter().filter(|one| is_paused(one));
+fn carry_list<T: ByHand>(served: &Inventory, archive: &Archive, into: &mut Inventory) {
+    let removed = archive.documents::<T>().iter().filter(|one| one.is_set());
     let is_served = |id: &str| T::of(served).iter().any(|one| one.id() == id);
     let removed = removed.filter(|one| !is_served(one.id()));
-    for last in T::of(served).iter().filter(|one| is_paused(one)).chain(removed) {
+    for last in T::of(served).iter().filter(|one| one.is_set()).chain(removed) {
         if let Ok(found) = find::<T>(into, last.id()) {
-            copy(last, found);
+            found.copy(last);
         }
     }
 }
@@ -229,120 +261,5 @@ fn set_entry<T: PartialEq + Clone>(list: &mut Vec<T>, entry: &T, present: bool) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::{check, files};
-
-    #[test]
-    fn applying_files_keeps_the_operators_pauses_and_replaces_the_files_own() {
-        let example = files::example();
-        let mut paused = set(&example, Pausable::Flight, "zahid-ai-europe", true).unwrap();
-        let topic = SitePart::Topic("food".parse().unwrap());
-        paused = set_site_part(&paused, "kitchen-journal", &topic, true).unwrap();
-        paused.advertisers[0].status = ServingStatus::Paused;
-
-        let mut applied = example.clone();
-        carry(&paused, &Archive::default(), &mut applied);
-
-        paused.advertisers[0].status = ServingStatus::Active;
-        assert_eq!(applied, paused);
-        let mut empty = Inventory::default();
-        carry(&paused, &Archive::default(), &mut empty);
-        assert_eq!(empty, Inventory::default());
-    }
-
-    #[test]
-    fn resuming_restores_the_state_before_the_pause() {
-        let example = files::example();
-        for (what, id) in [
-            (Pausable::Advertiser, "zahid-host"),
-            (Pausable::Campaign, "zahid-launch"),
-            (Pausable::Flight, "zahid-ai-europe"),
-            (Pausable::Publisher, "eu-tech-news"),
-        ] {
-            let paused = set(&example, what, id, true).unwrap();
-            assert_ne!(paused, example, "{what}");
-            assert_eq!(set(&paused, what, id, true).unwrap(), paused, "idempotent");
-            assert_eq!(set(&paused, what, id, false).unwrap(), example, "{what}");
-            assert!(matches!(set(&example, what, "x", true), Err(EditError::NotFound { .. })));
-        }
-    }
-
-    #[test]
-    fn a_publisher_pauses_a_path_a_topic_or_its_whole_site() {
-        let example = files::example();
-        for part in [
-            SitePart::Site,
-            SitePart::Path("/politics/".into()),
-            SitePart::Path("https://news.example/live".into()),
-            SitePart::Topic("rust".parse().unwrap()),
-        ] {
-            let paused = set_site_part(&example, "eu-tech-news", &part, true).unwrap();
-            assert_ne!(paused, example);
-            assert_eq!(check::inventory(&paused), []);
-            assert_eq!(set_site_part(&paused, "eu-tech-news", &part, false).unwrap(), example);
-        }
-    }
-
-    #[test]
-    fn a_path_is_resumed_in_any_spelling_of_it() {
-        let example = files::example();
-        let path = |text: &str| SitePart::Path(text.into());
-        for (paused, resumed) in [
-            ("/über/", "/%C3%BCber/"),
-            ("https://news.example/war/", "https://NEWS.example:443/./war/"),
-        ] {
-            let mut inventory =
-                set_site_part(&example, "eu-tech-news", &path(paused), true).unwrap();
-            inventory.publishers[0].paused_paths = vec![resumed.to_owned()];
-            let again = set_site_part(&inventory, "eu-tech-news", &path(resumed), true).unwrap();
-            let site = |inventory: &Inventory| {
-                inventory.publishers.iter().find(|one| one.id.as_str() == "eu-tech-news").cloned()
-            };
-            assert_eq!(site(&again).unwrap().manual_pauses.paths, [resumed]);
-            let ended = set_site_part(&inventory, "eu-tech-news", &path(resumed), false).unwrap();
-            assert_eq!(site(&ended).unwrap().all_paused_paths().count(), 0);
-        }
-    }
-
-    #[test]
-    fn a_publisher_has_a_bounded_number_of_pauses() {
-        let mut inventory = files::example();
-        let path = |number: usize| SitePart::Path(format!("/{number}/"));
-        for number in 0..MAX_PAUSES {
-            inventory = set_site_part(&inventory, "eu-tech-news", &path(number), true).unwrap();
-        }
-        let again = set_site_part(&inventory, "eu-tech-news", &path(7), true);
-        assert!(again.is_ok(), "paused already");
-        let error = set_site_part(&inventory, "eu-tech-news", &path(1_000), true).unwrap_err();
-        assert!(matches!(&error, EditError::Invalid(f) if f[0].reason.contains("resume some")));
-        assert!(set_site_part(&inventory, "eu-tech-news", &SitePart::Site, true).is_ok());
-        assert!(set_site_part(&inventory, "kitchen-journal", &path(1_000), true).is_ok());
-        assert!(set_site_part(&inventory, "eu-tech-news", &path(7), false).is_ok());
-    }
-
-    #[test]
-    fn a_pause_that_would_have_no_effect_is_rejected() {
-        let example = files::example();
-        for part in [
-            SitePart::Path("politics".into()),
-            SitePart::Path("/a?b".into()),
-            SitePart::Path("/a/*".into()),
-            SitePart::Path("//a/".into()),
-            SitePart::Path("ftp://news.example/a".into()),
-            SitePart::Path("https://[news/a".into()),
-            SitePart::Path(String::new()),
-            SitePart::Topic("no-such-topic".parse().unwrap()),
-        ] {
-            let error = set_site_part(&example, "eu-tech-news", &part, true).unwrap_err();
-            assert!(matches!(&error, EditError::Invalid(f) if f[0].field.starts_with("paused_")));
-        }
-    }
-
-    #[test]
-    fn a_flight_can_be_paused_in_an_invalid_inventory() {
-        let mut broken = files::example();
-        broken.campaigns[0].categories = vec!["no-such-category".parse().unwrap()];
-        assert!(set(&broken, Pausable::Flight, "zahid-ai-europe", true).is_ok());
-    }
-}
+#[path = "pause_tests.rs"]
+mod tests;

@@ -16,11 +16,12 @@
 
 use crate::catalog::audit::{AuditLog, Entry};
 use crate::catalog::change::{AuditContext, ExpectedVersion, FORMAT, Head, HeadUpdate};
+use crate::catalog::detail::{ChangeKind, FileVersion};
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::versions::StoredVersions;
-use crate::catalog::{upgrade, versions};
+use crate::catalog::{origin, upgrade, versions};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::lists;
@@ -189,12 +190,17 @@ impl Catalog {
         if let Some(labels) = parts.labels {
             after.labels = Some(self.labels.put(labels)?);
         }
-        if let Some(head) = head.filter(|_| after == before && by.request.is_none()) {
+        let mut detail = parts.detail.cloned().unwrap_or_default();
+        let is_recorded = after == before && by.request.is_none() && self.knows(&detail.files)?;
+        if let Some(head) = head.filter(|_| is_recorded) {
             return Ok(Plan::Unchanged(head));
         }
+        detail.kind.get_or_insert(ChangeKind::Content);
         let (key, body) = by.request.clone().unzip();
         let (at, who, what) = (by.at, by.who.clone(), by.what.clone());
-        Ok(Plan::Change(Entry { number: number + 1, at, who, what, before, after, key, body }))
+        let detail = Box::new(detail);
+        let number = number + 1;
+        Ok(Plan::Change(Entry { number, at, who, what, before, after, key, body, detail }))
     }
 
     /// Commits a change and serves it. The caller must hold the lock.
@@ -214,6 +220,15 @@ impl Catalog {
             }
             found => Ok(found),
         }
+    }
+
+    /// Whether the audit log says that what is served came from these files, as far as a later start asks.
+    fn knows(&self, files: &[FileVersion]) -> Result<bool, CatalogError> {
+        if files.is_empty() {
+            return Ok(true);
+        }
+        let entries = self.history()?;
+        Ok(files.iter().all(|file| origin::is_known(&entries, file)))
     }
 
     /// Every change, oldest first.

@@ -1,5 +1,6 @@
 //! Writes an inventory as TOML, in the format of the inventory files.
 
+use crate::catalog::toml_update::prune;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists;
 use crate::domain::lists::ListItem;
@@ -36,18 +37,6 @@ impl<W: Write, F: FnMut()> lists::ListVisitor for Writer<'_, W, F> {
             (self.written)();
         }
         Ok(())
-    }
-}
-
-/// Removes empty tables, recursively: an empty table means the same as a missing one.
-fn prune(value: &mut toml::Value) {
-    match value {
-        toml::Value::Table(table) => {
-            table.iter_mut().for_each(|(_, inner)| prune(inner));
-            table.retain(|_, inner| !inner.as_table().is_some_and(toml::Table::is_empty));
-        }
-        toml::Value::Array(list) => list.iter_mut().for_each(prune),
-        _ => {}
     }
 }
 

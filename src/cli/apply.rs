@@ -1,17 +1,20 @@
 //! `adjacent apply`: apply files to the served catalog, after showing the diff.
 
-use crate::catalog::config_files::CheckedConfig;
+use crate::catalog::config_files::{CheckedConfig, ConfigFiles};
+use crate::catalog::detail::FileVersion;
 use crate::catalog::difference::Difference;
+use crate::catalog::guard::Concern;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::{AuditContext, check};
-use crate::cli::catalog::Served;
+use crate::cli::catalog::{Confirmed, Served};
+use crate::cli::confirm::confirmed;
 use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog, forecast, replay, replay_text};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
-use std::io;
-use std::io::{IsTerminal, Write};
+use crate::publishing::source;
+use crate::replay::ReplayReport;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -21,10 +24,11 @@ pub(super) struct Apply {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     access: ServerAccess,
-    /// Apply without asking for confirmation.
+    /// Apply without asking. Without a terminal, the answer is read from standard input otherwise.
     #[arg(long)]
     yes: bool,
-    /// Apply even if a weight changes by more than half.
+    /// Apply, without asking, also what needs confirmation: removed documents, and prices, budgets, goals, weights,
+    /// fill or shares that move by more than the limits under `[guard]` in the settings.
     #[arg(long)]
     force: bool,
     /// The name to record in the audit log.
@@ -67,22 +71,26 @@ impl Apply {
         if served.matches(&new) && catalog::are_images_stored(&stored, &new.images) {
             return Ok(output.json_only(&outcome(false, served.number, &difference))?);
         }
-        // Without served weights there is nothing to compare with.
-        if served.weights.is_some() && !self.force {
-            check_weight_changes(&difference)?;
+        if !self.force {
+            let effect = predicted.as_ref().map(ReplayReport::effect);
+            refuse(&served.concerns(&new, &difference, effect.as_ref()))?;
         }
-        if !self.yes && !confirmed()? {
+        if !self.yes && !self.force && !confirmed("apply?")? {
             output.line("not applied")?;
             return Ok(output.json_only(&outcome(false, served.number, &difference))?);
         }
+        let versions = versions(&layout, &new);
         let names: Vec<String> = self.paths.iter().map(|path| path.display().to_string()).collect();
         let what = format!("apply {}", names.join(" "));
         let number = match self.access.find()? {
-            Some(server) => catalog::apply_on_server(&server, new, &served, what)?,
+            Some(server) => {
+                let confirmed = Confirmed { force: self.force, files: versions };
+                catalog::apply_on_server(&server, new, &served, what, confirmed)?
+            }
             None => {
                 let at = SystemClock::starting_at_least(0).now();
                 let by = AuditContext { who: self.who, what, at, request: None };
-                catalog::apply_to_directory(&self.access.data, &new, &served, &by)?.number
+                catalog::apply_to_directory(&self.access.data, &new, &served, &by, versions)?.number
             }
         };
         output.line(format_args!("applied as change {number}"))?;
@@ -105,33 +113,22 @@ fn check_served_prices(
     if lines.is_empty() { Ok(()) } else { Err(ConfigError::Usage(lines.join("\n"))) }
 }
 
-/// Requires `--force` for large weight changes: a typo in a weight is usually a factor of ten.
-fn check_weight_changes(difference: &Difference) -> Result<(), ConfigError> {
-    let changes = difference.dangerous_weights();
-    if changes.is_empty() {
+/// Fails if anything needs confirmation, with every reason.
+fn refuse(concerns: &[Concern]) -> Result<(), ConfigError> {
+    if concerns.is_empty() {
         return Ok(());
     }
-    let named: Vec<String> = changes
-        .iter()
-        .map(|(path, change)| {
-            if change.is_finite() {
-                format!("{path} by {:.0} %", change * 100.0)
-            } else {
-                format!("{path} from 0")
-            }
-        })
-        .collect();
-    let reason = format!("large weight changes: {}; use --force to apply them", named.join(", "));
-    Err(ConfigError::Usage(reason))
+    let mut lines: Vec<&str> = vec!["the change needs confirmation:"];
+    lines.extend(concerns.iter().map(|one| one.text.as_str()));
+    lines.push("nothing was applied; use --force to apply it");
+    Err(ConfigError::Usage(lines.join("\n")))
 }
 
-/// Asks for confirmation on a terminal; without a terminal the answer is yes.
-fn confirmed() -> io::Result<bool> {
-    if !io::stdin().is_terminal() {
-        return Ok(true);
-    }
-    write!(io::stderr(), "apply? [y/N] ")?;
-    let mut line = String::new();
-    io::stdin().read_line(&mut line)?;
-    Ok(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str()))
+/// The files that the new documents were read from, for the audit log.
+fn versions(layout: &ConfigFiles, new: &CheckedConfig) -> Vec<FileVersion> {
+    let inventory = layout.inventory_path().zip(new.inventory.as_ref());
+    let inventory = inventory.map(|(path, new)| source::inventory_version(path, new));
+    let weights = layout.weights_path().zip(new.weights.as_ref());
+    let weights = weights.map(|(path, new)| source::weights_version(path, new));
+    inventory.into_iter().chain(weights).collect()
 }

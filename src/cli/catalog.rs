@@ -3,11 +3,18 @@
 use crate::catalog::archive::Archive;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::config_files::CheckedConfig;
+use crate::catalog::detail::{Detail, FileVersion};
 use crate::catalog::difference::Difference;
+use crate::catalog::effect::Effect;
+use crate::catalog::guard::{Compared, Concern};
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
-use crate::catalog::{AuditContext, Catalog, CatalogError, Head, difference, files, pause, tables};
+use crate::catalog::{
+    AuditContext, Catalog, CatalogError, Head, difference, files, guard, pause, tables,
+};
 use crate::cli::ops_client::OpsClient;
+use crate::config::guard_settings::GuardSettings;
+use crate::config::load;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
@@ -62,10 +69,36 @@ impl Served {
 
     /// `new` with manual pauses carried over: applying files resumes nothing.
     pub(crate) fn with_manual_pauses(&self, mut new: CheckedConfig) -> CheckedConfig {
-        if let (Some(now), Some(inventory)) = (&self.inventory, &mut new.inventory) {
-            pause::carry(now, &self.archive, inventory);
+        if let Some(inventory) = &mut new.inventory {
+            self.carry_pauses(inventory);
         }
         new
+    }
+
+    /// Gives an inventory the present pauses.
+    pub(crate) fn carry_pauses(&self, inventory: &mut Inventory) {
+        if let Some(now) = &self.inventory {
+            pause::carry(now, &self.archive, inventory);
+        }
+    }
+
+    /// What of a change needs `--force`. Without served weights there is nothing to compare new ones with.
+    pub(crate) fn concerns(
+        &self,
+        new: &CheckedConfig,
+        difference: &Difference,
+        effect: Option<&Effect>,
+    ) -> Vec<Concern> {
+        let mut difference = difference.clone();
+        if self.weights.is_none() {
+            difference.weights.clear();
+        }
+        let limits = guard_limits();
+        let compared = Compared {
+            inventory: self.inventory.as_ref().zip(new.inventory.as_ref()),
+            weights: new.weights.as_ref().or(self.weights.as_ref()),
+        };
+        guard::concerns(&difference, compared, effect, &limits)
     }
 
     /// Whether every document in `new` equals the served one.
@@ -74,6 +107,12 @@ impl Served {
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)
     }
+}
+
+/// The limits of the guard, by the environment.
+pub(super) fn guard_limits() -> GuardSettings {
+    let settings = load::settings(None, load::environment());
+    settings.map(|settings| settings.guard).unwrap_or_default()
 }
 
 /// The compiled-in labels.
@@ -87,12 +126,21 @@ pub(super) fn are_images_stored(stored: &ImageStore, images: &[ImageFile]) -> bo
     images.iter().all(|one| stored.fault(&one.address()).is_none())
 }
 
+/// How a change was confirmed, and the files that it comes from.
+pub(super) struct Confirmed {
+    /// Whether what the guard would stop is confirmed.
+    pub(crate) force: bool,
+    /// The files.
+    pub(crate) files: Vec<FileVersion>,
+}
+
 /// Applies `new` through a running server. Returns the change number.
 pub(super) fn apply_on_server(
     server: &OpsClient,
     new: CheckedConfig,
     seen: &Served,
     what: String,
+    confirmed: Confirmed,
 ) -> anyhow::Result<u64> {
     for image in &new.images {
         server.send("/v1/admin/images", image.bytes())?;
@@ -102,8 +150,8 @@ pub(super) fn apply_on_server(
         weights: new.weights,
         labels: new.labels,
         seen: Some(seen.number),
-        // The caller has already confirmed.
-        force: true,
+        confirm: confirmed.force,
+        files: confirmed.files,
         what,
     };
     let answer = server.put("/v1/admin/inventory", &serde_json::to_value(request)?)?;
@@ -117,12 +165,15 @@ pub(super) fn apply_to_directory(
     new: &CheckedConfig,
     seen: &Served,
     by: &AuditContext,
+    files: Vec<FileVersion>,
 ) -> Result<Head, CatalogError> {
+    let detail = Detail { files, ..Detail::default() };
     let parts = HeadUpdate {
         inventory: new.inventory.as_ref(),
         weights: new.weights.as_ref(),
         labels: new.labels.as_ref(),
         images: &new.images,
+        detail: Some(&detail),
     };
     Catalog::open(&data.join("catalog"))?.put(&parts, ExpectedVersion::Number(seen.number), by)
 }

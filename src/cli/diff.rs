@@ -25,6 +25,12 @@ impl Diff {
         let forecasts = forecast::of_changes(&self.data, &served, &new);
         let mut document = serde_json::to_value(&difference)?;
         let mut text = difference.to_string();
+        let concerns = served.concerns(&new, &difference, None);
+        if !concerns.is_empty() {
+            document["concerns"] = serde_json::to_value(&concerns)?;
+            text.push_str("needs confirmation (apply --force)\n");
+            concerns.iter().for_each(|concern| text.push_str(&format!("  ! {concern}\n")));
+        }
         if let Some(forecasts) = &forecasts {
             document["forecasts"] = serde_json::to_value(forecasts)?;
             text = format!("{}\n{}", text.trim_end(), forecast::lines(forecasts));

@@ -5,6 +5,7 @@ mod arguments;
 mod audit;
 mod catalog;
 mod check;
+mod confirm;
 mod diff;
 mod drain;
 mod explain;
@@ -20,8 +21,10 @@ mod openapi;
 mod ops_client;
 mod output;
 mod past;
+mod pull;
 mod replay;
 mod replay_text;
+mod rollback;
 mod schema;
 mod serve;
 mod store;
@@ -63,6 +66,10 @@ enum Verb {
     Migrate(migrate::Migrate),
     /// Apply files to the served catalog, after showing the diff.
     Apply(apply::Apply),
+    /// Serve the content of an earlier change again, after showing the diff. Pauses stay.
+    Rollback(rollback::Rollback),
+    /// Bring files up to date with what is served, keeping their comments and order.
+    Pull(pull::Pull),
     /// Forecast flights: supply, delivery, who loses by them, and how likely their goals are reached.
     Forecast(forecast::Forecast),
     /// Explain a decision: candidates, filter reasons, and what would make another creative win.
@@ -126,6 +133,8 @@ impl Command {
             Some(Verb::Store(verb)) => verb.run(output).await,
             Some(Verb::Migrate(verb)) => verb.run(output).await,
             Some(Verb::Apply(verb)) => verb.run(output),
+            Some(Verb::Rollback(verb)) => verb.run(output),
+            Some(Verb::Pull(verb)) => verb.run(output),
             Some(Verb::Forecast(verb)) => verb.run(output),
             Some(Verb::Explain(verb)) => verb.run(output),
             Some(Verb::Why(verb)) => verb.run(output),

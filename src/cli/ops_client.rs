@@ -128,5 +128,11 @@ fn problem_text(problem: &Value) -> String {
         let text = |field: &str| one[field].as_str().unwrap_or_default();
         format!("\n{}: {}", text("field"), text("reason"))
     });
+    if problem["code"] == "confirmation_required" {
+        let reasons = problems.collect::<String>();
+        return format!(
+            "the change needs confirmation:{reasons}\nnothing was applied; use --force to apply it"
+        );
+    }
     detail + &problems.collect::<String>()
 }

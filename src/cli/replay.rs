@@ -1,20 +1,17 @@
 //! `adjacent replay`: what another configuration would have changed of recorded decisions.
 
 use crate::catalog::config_files::CheckedConfig;
-use crate::catalog::{Catalog, CatalogError};
 use crate::cli::catalog::Served;
 use crate::cli::ops_client::{OpsClient, ServerAccess};
 use crate::cli::output::{CheckFailed, Output, note};
 use crate::cli::{arguments, catalog, replay_text};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
-use crate::decision_log::WorldLine;
 use crate::decision_log::scan::{Progress, Span};
-use crate::forecast::Measured;
 use crate::http::ops::admin::replays;
 use crate::http::ops::admin::replays::ReplayRequest;
 use crate::replay::clicks::clicked;
-use crate::replay::{Documents, JobState, Question, Recent, Recorded, ReplayReport, Reproduction};
+use crate::replay::{DataDirectory, Documents, JobState, Question, ReplayReport, Reproduction};
 use crate::web::pages::replay as page;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -23,14 +20,10 @@ use std::io;
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a running server is asked.
 const POLL: Duration = Duration::from_millis(200);
-
-/// How long a look beside a diff takes at most.
-const QUICK: Duration = Duration::from_millis(1_200);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,7 +118,7 @@ impl Replay {
         match outcome {
             Outcome { report: Some(report), .. } => {
                 if let Some(file) = &self.html {
-                    std::fs::write(file, page::replay(&report, &[])).map_err(|error| {
+                    std::fs::write(file, page::replay(&report)).map_err(|error| {
                         ConfigError::Usage(format!("{}: {error}", file.display()))
                     })?;
                 }
@@ -205,22 +198,9 @@ fn on_server(server: &OpsClient, request: &ReplayRequest) -> anyhow::Result<Outc
     }
 }
 
-/// Runs with the recorded versions of a data directory.
-fn with_recorded<T>(
-    data: &Path,
-    run: impl FnOnce(&Recorded<'_>) -> io::Result<T>,
-) -> anyhow::Result<T> {
-    let folder = data.join("catalog");
-    if !folder.is_dir() {
-        let reason = format!("{}: no server has run on this directory", data.display());
-        return Err(ConfigError::Usage(reason).into());
-    }
-    let opened = Catalog::open(&folder)?;
-    let snapshot_of = |line: &WorldLine| -> Result<Arc<_>, CatalogError> {
-        opened.snapshot(&line.inventory, &line.weights, &line.labels).map(Arc::new)
-    };
-    let measured = Measured::default();
-    Ok(run(&Recorded { catalog: &opened, snapshot_of: &snapshot_of, measured: &measured })?)
+/// The data directory of a server that does not run.
+fn directory(data: &Path) -> DataDirectory {
+    DataDirectory { path: data.to_owned(), now_ms: SystemClock::starting_at_least(0).now_ms() }
 }
 
 /// Reads the data directory directly, when no server is running on it.
@@ -236,7 +216,11 @@ fn offline(
         ControlFlow::Continue(())
     };
     let decisions = data.join("decisions");
-    let outcome = with_recorded(data, |recorded| {
+    if !data.join("catalog").is_dir() {
+        let reason = format!("{}: no server has run on this directory", data.display());
+        return Err(ConfigError::Usage(reason).into());
+    }
+    let outcome = directory(data).with_recorded(|_, recorded| {
         if after.is_recorded() {
             let found = crate::replay::reproduce(&decisions, &span, recorded, &mut show)?;
             return Ok(Outcome { report: None, reproduction: Some(found) });
@@ -245,7 +229,7 @@ fn offline(
         let clicked = with_clicks.then(|| clicked(&journal, &span.times)).transpose()?;
         let question = Question { span, before: Documents::default(), after, clicked };
         let report = crate::replay::replay(&decisions, &question, recorded, &mut show)?;
-        Ok(Outcome { report: Some(report), reproduction: None })
+        Ok(Outcome { report: Some(report.judged(&catalog::guard_limits())), reproduction: None })
     })?;
     bar.finish_and_clear();
     Ok(outcome)
@@ -258,31 +242,12 @@ pub(super) fn of_changes(
     served: &Served,
     new: &CheckedConfig,
 ) -> Option<ReplayReport> {
-    let (Some(inventory), Some(weights)) = (&served.inventory, &served.weights) else {
-        return None;
-    };
-    let labels = served.labels.clone().unwrap_or_else(catalog::built_in_labels);
-    let before = Documents {
-        inventory: Some(inventory.clone()),
-        weights: Some(weights.clone()),
-        labels: Some(labels.clone()),
-    };
-    let after = Documents {
-        inventory: Some(new.inventory.as_ref().unwrap_or(inventory).clone()),
-        weights: Some(new.weights.as_ref().unwrap_or(weights).clone()),
-        labels: Some(new.labels.clone().unwrap_or(labels)),
-    };
-    let now_ms = SystemClock::starting_at_least(0).now_ms();
-    let when = Recent { now_ms, until: Instant::now() + QUICK };
-    let decisions = data.join("decisions");
-    let found = with_recorded(data, |recorded| {
-        crate::replay::recent(&decisions, (before, after), recorded, when)
-    });
-    match found {
-        Ok(report) => (report.slots > 0).then_some(report),
-        Err(error) => {
-            note(format_args!("no replay: {error:#}"));
-            None
-        }
-    }
+    let inventory = new.inventory.as_ref().or(served.inventory.as_ref())?;
+    let weights = new.weights.as_ref().or(served.weights.as_ref())?;
+    let labels = new.labels.clone().or_else(|| served.labels.clone());
+    let labels = labels.unwrap_or_else(catalog::built_in_labels);
+    directory(data).recent(inventory, weights, &labels).unwrap_or_else(|error| {
+        note(format_args!("no replay: {error}"));
+        None
+    })
 }

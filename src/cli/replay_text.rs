@@ -176,6 +176,9 @@ pub(super) fn render(report: &ReplayReport) -> String {
                 write!(out, "; adjacent explain {}: {}", example.decision_id, flights.join(", "));
         }
     }
+    for line in &report.needs_confirmation {
+        let _ = write!(out, "\nneeds confirmation: {line}");
+    }
     if let Some(reproduced) = &report.reproduced {
         let _ = write!(
             out,

@@ -170,7 +170,7 @@ pub(crate) async fn pull(catalog: &Catalog, client: &Client) -> Result<bool, Syn
     if last > 0 {
         let theirs = changes::change(client, last, |_| true).await?.entry;
         let ours = catalog.history()?.into_iter().find(|entry| entry.number == last);
-        if ours.as_ref() != Some(&theirs) {
+        if !ours.is_some_and(|ours| ours.is_same_change(&theirs)) {
             return Err(SyncError::Catalog(CatalogError::Conflict {
                 expected: format!(
                     "the store to have the same catalog version {last} as this instance"
@@ -197,7 +197,7 @@ pub(crate) async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
     let (theirs, known) = (changes::number(from).await?, changes::number(to).await?);
     let last = known.min(theirs);
     let entry = async |client| changes::change(client, last, |_| true).await.map(|one| one.entry);
-    if known > theirs || last > 0 && entry(from).await? != entry(to).await? {
+    if known > theirs || last > 0 && !entry(from).await?.is_same_change(&entry(to).await?) {
         return Err(SyncError::Catalog(CatalogError::Conflict {
             expected: format!("a target catalog that is a prefix of the source's {theirs} changes"),
             found: format!("{known} changes of a different history; use an empty target store"),

@@ -119,3 +119,12 @@ pub struct QuotaSetting {
     #[garde(range(min = 1, max = 86_400))]
     pub seconds: u32,
 }
+
+/// Detection of non-human traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrafficSettings {
+    /// A file of datacenter networks, which readers do not use, with one CIDR per line.
+    #[serde(default)]
+    pub(crate) datacenters: Option<String>,
+}

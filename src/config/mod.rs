@@ -5,6 +5,7 @@ pub(crate) mod current;
 pub(crate) mod document;
 pub(crate) mod files;
 pub(crate) mod geo;
+pub mod guard_settings;
 pub(crate) mod host_name;
 pub mod keys;
 pub mod limit_settings;

@@ -1,8 +1,9 @@
 //! The settings in `config/adjacent.toml`, which has the default of each and the reason for it.
 
 use crate::config::adapter_settings::AdapterSettings;
+use crate::config::guard_settings::GuardSettings;
 use crate::config::host_name::HostName;
-use crate::config::limit_settings::LimitSettings;
+use crate::config::limit_settings::{LimitSettings, TrafficSettings};
 use garde::Validate;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -23,6 +24,9 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How weights become active.
     pub(crate) weights: WeightsSettings,
+    /// From which limits a change of the catalog needs confirmation.
+    #[garde(dive)]
+    pub guard: GuardSettings,
     /// Time windows within which events count.
     #[garde(dive)]
     pub windows: EventWindows,
@@ -272,15 +276,6 @@ pub(crate) struct RequestLimits {
     /// The maximum size of a body, in bytes.
     #[garde(range(min = 1_024, max = 1_048_576))]
     pub(crate) body_bytes: usize,
-}
-
-/// Detection of non-human traffic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TrafficSettings {
-    /// A file of datacenter networks, which readers do not use, with one CIDR per line.
-    #[serde(default)]
-    pub(crate) datacenters: Option<String>,
 }
 
 /// Thresholds above which traffic is reported for manual review.

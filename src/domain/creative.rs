@@ -1,5 +1,6 @@
 //! Creatives: text, terminal command, calls to action, price, proofs and image.
 
+use crate::domain::campaign::PausedBy;
 use crate::domain::id::{CreativeId, CtaId, FlightId};
 use crate::domain::image::Source;
 use crate::domain::landing;
@@ -72,6 +73,19 @@ pub struct Creative {
     #[serde(default = "one")]
     #[garde(range(min = 1, max = 1000))]
     pub(crate) weight: u32,
+    /// Set while an operator pauses it. Inventory files neither set nor clear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paused_by: Option<PausedBy>,
+}
+
+impl Creative {
+    /// Its state with the operator's pause: a live creative that is paused is `paused`.
+    pub(crate) fn serving_state(&self) -> CreativeState {
+        match (self.state, self.paused_by) {
+            (CreativeState::Live, Some(_)) => CreativeState::Paused,
+            (state, _) => state,
+        }
+    }
 }
 
 fn one() -> u32 {

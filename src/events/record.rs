@@ -273,7 +273,7 @@ fn last_flight_paused(directory: &Directory, of: &AttributionKey) -> bool {
     directory.find::<Flight>(&of.flight).is_some_and(Flight::is_paused)
         || directory.find::<Campaign>(&of.campaign).is_some_and(Campaign::is_paused)
         || directory.find::<Advertiser>(&of.advertiser).is_some_and(Advertiser::is_paused)
-        || creative.is_some_and(|creative| creative.state == CreativeState::Paused)
+        || creative.is_some_and(|creative| creative.serving_state() == CreativeState::Paused)
 }
 
 /// Whether the observed country differs from the decision's and is outside the flight's regions.

@@ -38,8 +38,9 @@ fn want_slot(replay: &Replay, slot: usize, creative: &str) -> Want {
         return want;
     };
     want.flight = Some(flight_id(snapshot, place).to_owned());
-    if document.state != CreativeState::Live {
-        want.changes.push(format!("the creative is {}; set it live", document.state));
+    let state = document.serving_state();
+    if state != CreativeState::Live {
+        want.changes.push(format!("the creative is {}; set it live", state));
     }
     let traced = &replay.slots[slot];
     let taken = exclusions_before(replay, slot);

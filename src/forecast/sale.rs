@@ -277,12 +277,17 @@ fn open(inventory: &mut Inventory, id: &str) -> Vec<String> {
         notes.push("it is paused: the forecast is for when it is resumed".to_owned());
     }
     let own = |creative: &&mut Creative| creative.flight.as_str() == id;
-    if inventory.creatives.iter_mut().filter(own).any(|one| one.state == CreativeState::Live) {
+    if inventory
+        .creatives
+        .iter_mut()
+        .filter(own)
+        .any(|one| one.serving_state() == CreativeState::Live)
+    {
         return notes;
     }
     let mut count = 0;
     for creative in inventory.creatives.iter_mut().filter(own) {
-        creative.state = CreativeState::Live;
+        (creative.state, creative.paused_by) = (CreativeState::Live, None);
         count += 1;
     }
     if count > 0 {

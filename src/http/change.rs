@@ -2,17 +2,20 @@
 
 use crate::catalog::change::ExpectedVersion;
 use crate::catalog::edit::EditError;
+use crate::catalog::guard;
+use crate::catalog::guard::Concern;
 use crate::catalog::{AuditContext, CatalogError};
 use crate::config::keys::Identity;
 use crate::http::caller::header;
 use crate::http::problem::{ApiError, FieldProblem};
 use crate::http::{AppState, body, caller};
-use crate::publishing::apply::AppliedChange;
+use crate::publishing::apply::{AppliedChange, Edit};
 use crate::publishing::error::ApplyError;
 use crate::store::StoreError;
 use actix_web::http::header::ETAG;
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -24,6 +27,18 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Maximum length of an idempotency key, in characters.
 const MAX_KEY_CHARS: usize = 128;
+
+/// Maximum length of a reason, in characters.
+const MAX_REASON_CHARS: usize = 500;
+
+/// Checks the length of a reason.
+pub(crate) fn check_reason(reason: Option<&String>) -> Result<(), ApiError> {
+    if reason.is_some_and(|reason| reason.chars().count() > MAX_REASON_CHARS) {
+        let detail = format!("must have at most {MAX_REASON_CHARS} characters");
+        return Err(ApiError::invalid_field("reason", detail));
+    }
+    Ok(())
+}
 
 /// An authenticated change request.
 pub(crate) struct Change {
@@ -100,6 +115,32 @@ pub(crate) fn apply_response(applied: &AppliedChange) -> HttpResponse {
     response.insert_header(("Cache-Control", "no-store")).json(applied)
 }
 
+/// `?confirm=true` of a change of one document or of the weights.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfirmQuery {
+    #[serde(default)]
+    confirm: bool,
+}
+
+impl ConfirmQuery {
+    /// Whether it confirms what the guard would stop.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.confirm
+    }
+
+    /// How a document is edited.
+    pub(crate) fn edit(&self) -> Edit {
+        Edit::Content { confirm: self.confirm }
+    }
+}
+
+fn concern_problem(concern: Concern) -> FieldProblem {
+    let parts = [concern.list, concern.id, concern.field];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    FieldProblem { field: parts.join("/"), reason: concern.text, help: None }
+}
+
 impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> ApiError {
         match error {
@@ -119,9 +160,15 @@ impl From<ApplyError> for ApiError {
                 ApiError::not_found("not_found", error.to_string())
             }
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
-            ApplyError::ConfirmationRequired(_) => {
-                ApiError::conflict("confirmation_required", error.to_string())
+            ApplyError::ConfirmationRequired(concerns) => ApiError::confirmation_required(
+                format!("{}; repeat with `confirm`", guard::summary(&concerns)),
+                concerns.into_iter().map(concern_problem).collect(),
+            ),
+            ApplyError::CannotRollBack(_) => {
+                ApiError::conflict("cannot_roll_back", error.to_string())
             }
+            ApplyError::NothingPending(_) => ApiError::not_found("not_found", error.to_string()),
+            ApplyError::PendingChanged(_) => ApiError::precondition_failed(error.to_string()),
             ApplyError::Catalog(CatalogError::Conflict { .. }) => {
                 ApiError::precondition_failed(error.to_string())
             }

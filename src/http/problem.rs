@@ -50,8 +50,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("no_report", "this replay has no report to show as a page"),
     (
         "confirmation_required",
-        "the change is unusually large: repeat the request with `force` to confirm it",
+        "the change removes documents, or moves a figure by more than the limits under `[guard]` in the settings: `problems` lists what; repeat the request with `confirm` to confirm it",
     ),
+    ("cannot_roll_back", "nothing is rolled back: `detail` says why"),
     (
         "precondition_failed",
         "the version changed in the meantime: read it again and retry with the new `If-Match`",
@@ -93,7 +94,7 @@ pub(crate) struct Problem {
     pub(crate) field: Option<String>,
     /// Identifies this response in the server's log.
     pub(crate) request_id: String,
-    /// Every error of an invalid document.
+    /// Every error of an invalid document, or everything of a change that needs confirmation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) problems: Vec<FieldProblem>,
 }
@@ -198,6 +199,12 @@ impl ApiError {
     /// 409: the request conflicts with the current state.
     pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 409: the guard stops a change until it is confirmed; `problems` are its reasons.
+    pub(crate) fn confirmation_required(detail: String, problems: Vec<FieldProblem>) -> ApiError {
+        ApiError::conflict("confirmation_required", detail)
+            .with(|failure| failure.problems = problems)
     }
 
     /// 412: `If-Match` does not match.

@@ -43,6 +43,18 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// What became of a file that was read again.
+    ReloadResult {
+        /// It is served.
+        Applied = "applied",
+        /// It is invalid; the previous version stays.
+        Refused = "refused",
+        /// It waits for confirmation; the previous version stays.
+        Pending = "pending",
+    }
+}
+
 /// The most names in `catalog_changes_total`.
 const CHANGERS: usize = 50;
 /// The kind of events whose token is rejected, see [`TokenRejection`].
@@ -199,7 +211,7 @@ metrics! {
     /// Reloads of configuration files, by file and result.
     reloads: IntCounterVec = "config_reloads_total"
         (what, result)
-        in (["inventory", "weights", "labels", "config", "datacenters"], ["applied", "refused"]);
+        in (["inventory", "weights", "labels", "config", "datacenters"], ReloadResult::ALL);
     /// Log lines dropped because the reader of the log does not keep up.
     log_dropped: IntCounter = "log_lines_dropped_total";
     /// Request handlers that panicked.

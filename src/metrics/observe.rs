@@ -3,7 +3,7 @@
 use crate::domain::event::{EventKind, NoFill, TokenRejection};
 use crate::metrics::scrape::set;
 use crate::metrics::series::OTHER;
-use crate::metrics::{Metrics, PlacementSlots, SlotOutcome};
+use crate::metrics::{Metrics, PlacementSlots, ReloadResult, SlotOutcome};
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -94,9 +94,8 @@ impl Metrics {
         set(&self.store_errors, &[kind], count);
     }
 
-    pub(crate) fn count_reload(&self, what: &str, applied: bool) {
-        let result = if applied { "applied" } else { "refused" };
-        self.reloads.with_label_values(&[what, result]).inc();
+    pub(crate) fn count_reload(&self, what: &str, result: ReloadResult) {
+        self.reloads.with_label_values(&[what, result.as_str()]).inc();
     }
 
     /// Sets the number of review findings of one sign; returns the previous number.

@@ -1,10 +1,14 @@
 //! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
+use crate::blocking::run_blocking;
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
+use crate::catalog::detail::{ChangeKind, Detail, PauseDetail};
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::EditError;
+use crate::catalog::effect::Effect;
+use crate::catalog::guard::Compared;
 use crate::catalog::image::ImageFile;
-use crate::catalog::{AuditContext, Head, check, difference, pause};
+use crate::catalog::{AuditContext, Head, check, difference, guard, pause};
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
@@ -23,11 +27,25 @@ pub struct CatalogUpdate {
     pub labels: Option<LabelTable>,
     /// Images that the inventory refers to and that may not be stored yet.
     pub images: Vec<ImageFile>,
-    /// Confirms weights that change by more than half.
-    pub force: bool,
+    /// Confirms what the guard would stop.
+    pub confirm: bool,
     /// Skips the checks. For pausing, which must not fail because an older inventory violates a newer
     /// check.
     pub unchecked: bool,
+    /// What the audit log says about it.
+    pub detail: Detail,
+}
+
+/// How one document is edited.
+#[derive(Clone, Debug)]
+pub(crate) enum Edit {
+    /// As content: checked, and guarded unless it is confirmed. Pauses stay.
+    Content {
+        /// Confirms what the guard would stop.
+        confirm: bool,
+    },
+    /// As a pause or resumption, which nothing delays; with what it is about.
+    Pause(Option<PauseDetail>),
 }
 
 /// The outcome of an applied change.
@@ -48,25 +66,29 @@ impl Publishing {
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
     ) -> Result<AppliedChange, ApplyError> {
+        // Before the lock: a pause does not wait for a prediction.
+        let (mut wanted, effect) = self.predicted(wanted).await;
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(usize::MAX).await?;
-        let mut wanted = wanted;
-        if let Some(inventory) = &mut wanted.inventory {
-            let directory = self.parts.world.directory();
-            let served = &directory.live().snapshot().inventory;
-            pause::carry(served, directory.archive(), inventory);
-        }
-        self.apply_locked(wanted, expected, by).await
+        self.carry_pauses(&mut wanted);
+        self.apply_locked(wanted, expected, by, effect).await
     }
 
-    /// Edits the current inventory atomically: no other change happens in between.
+    /// Edits the current inventory atomically: no other change happens in between. `change` may be called twice.
     pub(crate) async fn edit(
         &self,
-        change: impl FnOnce(&Inventory) -> Result<Inventory, EditError>,
+        change: impl Fn(&Inventory) -> Result<Inventory, EditError>,
         expected: ExpectedVersion<'_>,
-        unchecked: bool,
+        how: Edit,
         by: &AuditContext,
     ) -> Result<AppliedChange, ApplyError> {
+        let effect = match how {
+            Edit::Content { confirm: false } => {
+                let inventory = change(&self.parts.world.live().snapshot().inventory).ok();
+                self.predicted(CatalogUpdate { inventory, ..CatalogUpdate::default() }).await.1
+            }
+            _ => None,
+        };
         let _one_at_a_time = self.catalog_lock.lock().await;
         self.catch_up_locked(IMAGES_PER_SYNC).await?;
         if let Some((key, body)) = &by.request
@@ -77,17 +99,70 @@ impl Publishing {
                 difference: Difference::default(),
             });
         }
-        let inventory = change(&self.parts.world.live().snapshot().inventory)?;
-        let wanted =
-            CatalogUpdate { inventory: Some(inventory), unchecked, ..CatalogUpdate::default() };
-        self.apply_locked(wanted, expected, by).await
+        let inventory = Some(change(&self.parts.world.live().snapshot().inventory)?);
+        let wanted = match how {
+            Edit::Content { confirm } => {
+                let mut wanted = CatalogUpdate { inventory, confirm, ..CatalogUpdate::default() };
+                self.carry_pauses(&mut wanted);
+                wanted
+            }
+            Edit::Pause(pause) => {
+                let detail = Detail { pause, ..Detail::of(ChangeKind::Pause) };
+                CatalogUpdate { inventory, unchecked: true, detail, ..CatalogUpdate::default() }
+            }
+        };
+        self.apply_locked(wanted, expected, by, effect).await
     }
 
-    async fn apply_locked(
+    /// Gives a new inventory the present pauses.
+    pub(super) fn carry_pauses(&self, wanted: &mut CatalogUpdate) {
+        if let Some(inventory) = &mut wanted.inventory {
+            let directory = self.parts.world.directory();
+            let served = &directory.live().snapshot().inventory;
+            pause::carry(served, directory.archive(), inventory);
+        }
+    }
+
+    /// Predicts the effect of a change that the guard will judge.
+    async fn predicted(&self, wanted: CatalogUpdate) -> (CatalogUpdate, Option<Effect>) {
+        let is_judged = wanted.inventory.is_some() || wanted.weights.is_some();
+        if wanted.confirm || wanted.unchecked || !is_judged {
+            return (wanted, None);
+        }
+        let (effect, catalog) = (self.parts.effect.clone(), self.parts.catalog.clone());
+        let directory = self.parts.world.directory();
+        let predict = move || {
+            let mut wanted = wanted;
+            let served = directory.live().snapshot();
+            if let Some(inventory) = &mut wanted.inventory {
+                pause::carry(&served.inventory, directory.archive(), inventory);
+                inventory.sort();
+            }
+            let weights = match &wanted.weights {
+                Some(weights) => Ok(weights.clone()),
+                None => catalog.weights(&served.weights_hash),
+            };
+            let labels = match &wanted.labels {
+                Some(labels) => Ok(labels.clone()),
+                None => catalog.labels(&served.labels_hash),
+            };
+            let inventory = wanted.inventory.as_ref().unwrap_or(&served.inventory);
+            let predicted = match (weights, labels) {
+                (Ok(weights), Ok(labels)) => effect.effect(inventory, &weights, &labels),
+                _ => None,
+            };
+            (wanted, predicted)
+        };
+        run_blocking(predict).await
+    }
+
+    /// The same for a caller that has the lock, with the predicted effect.
+    pub(super) async fn apply_locked(
         &self,
         wanted: CatalogUpdate,
         expected: ExpectedVersion<'_>,
         by: &AuditContext,
+        effect: Option<Effect>,
     ) -> Result<AppliedChange, ApplyError> {
         let live = self.parts.world.live();
         let now = live.snapshot();
@@ -99,12 +174,12 @@ impl Publishing {
         });
         let inventory = new.as_ref().unwrap_or(&now.inventory);
         let labels = wanted.labels.as_ref().unwrap_or(&old_labels);
+        let settings = self.parts.settings.get();
         if !wanted.unchecked {
             let mut findings = new.as_ref().map(check::inventory).unwrap_or_default();
             findings.extend(check::labels(inventory, labels));
             let table = wanted.labels.iter();
             findings.extend(table.flat_map(|table| check::label_table(inventory, table)));
-            let settings = self.parts.settings.get();
             let commands = |new| check::commands(new, &settings.creatives.commands);
             findings.extend(new.iter().flat_map(commands));
             findings.extend(wanted.weights.iter().flat_map(check::weights));
@@ -135,16 +210,23 @@ impl Publishing {
             wanted.weights.as_ref().map(|new| (&old_weights, new)),
             wanted.labels.as_ref().map(|new| (&old_labels, new)),
         );
-        let moved = difference.dangerous_weights();
-        if !wanted.force && !moved.is_empty() {
-            let names: Vec<&str> = moved.into_iter().map(|(name, _)| name).collect();
-            return Err(ApplyError::ConfirmationRequired(names.join(", ")));
+        if !wanted.confirm && !wanted.unchecked {
+            let compared = Compared {
+                inventory: new.as_ref().map(|new| (&now.inventory, new)),
+                weights: Some(wanted.weights.as_ref().unwrap_or(&old_weights)),
+            };
+            let limits = &settings.guard;
+            let concerns = guard::concerns(&difference, compared, effect.as_ref(), limits);
+            if !concerns.is_empty() {
+                return Err(ApplyError::ConfirmationRequired(concerns));
+            }
         }
         let parts = HeadUpdate {
             inventory: new.as_ref(),
             weights: wanted.weights.as_ref(),
             labels: wanted.labels.as_ref(),
             images: &wanted.images,
+            detail: Some(&wanted.detail),
         };
         let head = self.parts.sync.put(&self.parts.catalog, parts, expected, by).await?;
         // A missing image may have been supplied even if nothing else differs.
@@ -156,6 +238,8 @@ impl Publishing {
             self.serve_documents((inventory, weights, labels), hash, by.at).await?;
         }
         self.note_changes(&head);
+        self.pending.clear_files(&wanted.detail.files);
+        self.clear_served();
         Ok(AppliedChange { head, difference })
     }
 }

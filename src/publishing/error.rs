@@ -2,7 +2,11 @@
 
 use crate::catalog::CatalogError;
 use crate::catalog::check::Finding;
+use crate::catalog::detail::FilePart;
 use crate::catalog::edit::EditError;
+use crate::catalog::guard;
+use crate::catalog::guard::Concern;
+use crate::catalog::undo::UndoError;
 use crate::cluster::SyncError;
 use crate::journal::JournalError;
 use crate::store::StoreError;
@@ -19,9 +23,18 @@ pub enum ApplyError {
     /// No change has this number.
     #[error("no change with number {0}")]
     NoChange(u64),
-    /// Weights that change by more than half need confirmation (`force`).
-    #[error("changes {0} by more than half at once; confirm with `force`")]
-    ConfirmationRequired(String),
+    /// The guard stops the change until it is confirmed.
+    #[error("the change needs confirmation: {}", guard::summary(.0))]
+    ConfirmationRequired(Vec<Concern>),
+    /// Nothing is rolled back.
+    #[error("{0}")]
+    CannotRollBack(String),
+    /// No change of this part waits for confirmation.
+    #[error("no change of the {0} file waits for confirmation")]
+    NothingPending(FilePart),
+    /// A file no longer has the content that was judged.
+    #[error("{0} no longer has the content that was judged: look at what waits now")]
+    PendingChanged(String),
     /// The catalog could not be read or changed.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -47,6 +60,16 @@ impl From<EditError> for ApplyError {
         match refused {
             EditError::Invalid(findings) => ApplyError::Invalid(findings),
             other => ApplyError::Refused(other),
+        }
+    }
+}
+
+impl From<UndoError> for ApplyError {
+    fn from(error: UndoError) -> ApplyError {
+        match error {
+            UndoError::NoChange(number) => ApplyError::NoChange(number),
+            UndoError::Impossible(reason) => ApplyError::CannotRollBack(reason),
+            UndoError::Catalog(error) => ApplyError::Catalog(error),
         }
     }
 }

@@ -36,6 +36,7 @@ impl Publishing {
         let documents = (inventory, weights, labels);
         let lag_ms = self.serve_documents(documents, inventory_hash, head.at).await?;
         self.note_changes(&head);
+        self.clear_served();
         tracing::info!(
             number = head.number,
             who = head.who,

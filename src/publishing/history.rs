@@ -1,8 +1,12 @@
 //! The history of the catalog, and rolling back to an earlier change.
 
+use crate::blocking::run_blocking;
 use crate::catalog::audit::Entry;
 use crate::catalog::change::ExpectedVersion;
-use crate::catalog::{AuditContext, CatalogError, Head};
+use crate::catalog::detail::{ChangeKind, Detail};
+use crate::catalog::difference::Difference;
+use crate::catalog::pause_list::PauseRow;
+use crate::catalog::{AuditContext, CatalogError, Head, pause_list};
 use crate::domain::weights::Weights;
 use crate::publishing::Publishing;
 use crate::publishing::apply::{AppliedChange, CatalogUpdate};
@@ -16,7 +20,11 @@ impl Publishing {
 
     /// All changes, oldest first; reads a file.
     pub fn history(&self) -> Result<Vec<Entry>, CatalogError> {
-        self.parts.catalog.history()
+        let mut entries = self.parts.catalog.history()?;
+        for entry in &mut entries {
+            entry.detail.kind = Some(entry.kind());
+        }
+        Ok(entries)
     }
 
     /// Shows in the metrics which change is served, and who made those since the last call.
@@ -40,31 +48,48 @@ impl Publishing {
         self.parts.catalog.weights(hash)
     }
 
-    /// Applies inventory, weights and labels of change `number`, else of the change before the last, as
-    /// a new change. They were checked when they were new.
+    /// Applies the content of change `number` as a new change, else that before the last change of content. It was
+    /// checked when it was new. What is paused stays as it is.
     pub(crate) async fn rollback(
         &self,
         number: Option<u64>,
         mut by: AuditContext,
     ) -> Result<AppliedChange, ApplyError> {
-        let catalog = &self.parts.catalog;
-        let entries = catalog.history()?;
-        let newest = entries.last().map_or(0, |entry| entry.number);
-        let number = number.unwrap_or(newest.saturating_sub(1));
-        let entry = entries.iter().find(|entry| entry.number == number);
-        let hashes = &entry.ok_or(ApplyError::NoChange(number))?.after;
-        let inventory = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash));
-        let weights = hashes.weights.as_deref().map(|hash| catalog.weights(hash));
-        let labels = hashes.labels.as_deref().map(|hash| catalog.labels(hash));
-        by.what = format!("roll back to number {number}");
-        let wanted = CatalogUpdate {
-            inventory: inventory.transpose()?,
-            weights: weights.transpose()?,
-            labels: labels.transpose()?,
-            force: true,
+        let _one_at_a_time = self.catalog_lock.lock().await;
+        self.catch_up_locked(usize::MAX).await?;
+        if let Some((key, body)) = &by.request
+            && let Some(entry) = self.parts.catalog.audited(key, body)?
+        {
+            let difference = Difference::default();
+            return Ok(AppliedChange { head: Head::from(&entry), difference });
+        }
+        let catalog = self.parts.catalog.clone();
+        let earlier = run_blocking(move || catalog.earlier(number)).await?;
+        by.what = format!("roll back to number {}", earlier.number);
+        let restores = Some(earlier.number);
+        let mut wanted = CatalogUpdate {
+            inventory: earlier.inventory,
+            weights: earlier.weights,
+            labels: earlier.labels,
+            confirm: true,
             unchecked: true,
+            detail: Detail { restores, ..Detail::of(ChangeKind::Rollback) },
             ..CatalogUpdate::default()
         };
-        self.apply(wanted, ExpectedVersion::Any, &by).await
+        self.carry_pauses(&mut wanted);
+        match self.apply_locked(wanted, ExpectedVersion::Any, &by, None).await {
+            // Only what was billed can stand in its way.
+            Err(ApplyError::Invalid(findings)) => {
+                let reasons: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                Err(ApplyError::CannotRollBack(reasons.join("; ")))
+            }
+            done => done,
+        }
+    }
+
+    /// What is paused, by whom, since when and why; reads the history.
+    pub(crate) fn pauses(&self) -> Result<Vec<PauseRow>, CatalogError> {
+        let entries = self.parts.catalog.history()?;
+        Ok(pause_list::list(&self.parts.world.live().snapshot().inventory, &entries))
     }
 }

@@ -3,18 +3,23 @@
 pub mod apply;
 pub(crate) mod currency;
 pub(crate) mod error;
+pub(crate) mod file;
 pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod images;
+pub(crate) mod pending;
+pub(crate) mod source;
 pub(crate) mod state;
 
 use crate::catalog::Catalog;
+use crate::catalog::guard::PredictEffect;
 use crate::clock::Clock;
 use crate::cluster::CatalogSync;
 use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ReloadResult};
+use crate::publishing::pending::{PendingChange, PendingChanges};
 use crate::world::Worlds;
 use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
@@ -43,6 +48,10 @@ pub(crate) struct Parts {
     pub(crate) budgets: Arc<Budgets>,
     /// The terms on which this instance may sell.
     pub(crate) leasing: Arc<Leasing>,
+    /// Predicts what a change does, for the guard.
+    pub(crate) effect: Arc<dyn PredictEffect>,
+    /// Changes of files that wait since the start.
+    pub(crate) pending: Vec<PendingChange>,
     /// Public base URL, without a trailing slash; images are served below it.
     pub(crate) public_url: String,
 }
@@ -56,17 +65,24 @@ pub struct Publishing {
     next_state: Mutex<u64>,
     /// The shares of paced flights.
     pacer: Mutex<Pacer>,
+    /// Changes of files that wait for confirmation.
+    pending: PendingChanges,
 }
 
 impl Publishing {
     /// Builds the service and logs the initial world.
-    pub(crate) fn new(parts: Parts) -> Publishing {
+    pub(crate) fn new(mut parts: Parts) -> Publishing {
         let live = parts.world.live();
+        let pending = std::mem::take(&mut parts.pending);
+        for change in &pending {
+            parts.metrics.count_reload(change.part.as_str(), ReloadResult::Pending);
+        }
         parts.log.record_world(live.log_line());
         Publishing {
             next_state: Mutex::new(live.world.state.number + 1),
             pacer: Mutex::default(),
             catalog_lock: tokio::sync::Mutex::new(()),
+            pending: PendingChanges::new(pending),
             parts,
         }
     }

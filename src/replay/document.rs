@@ -1,5 +1,9 @@
 //! The result of a replay, as shown to operators.
 
+use crate::catalog::difference::Difference;
+use crate::catalog::effect::{AdvertiserEffect, Before, Effect};
+use crate::catalog::guard;
+use crate::config::guard_settings::GuardSettings;
 use crate::replay::clicks::ClickValue;
 use crate::replay::contexts::Changes;
 use crate::replay::pass::Pass;
@@ -172,6 +176,9 @@ pub(crate) struct ReplayReport {
     /// Clicks, if they were asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clicks: Option<ClickValue>,
+    /// What of this needs confirmation, by the limits of the guard.
+    #[serde(default)]
+    pub(crate) needs_confirmation: Vec<String>,
     /// What the figures assume.
     pub(crate) assumptions: Vec<String>,
 }
@@ -250,6 +257,7 @@ pub(super) fn report(pass: &Pass<'_>, replayed: &Replayed) -> ReplayReport {
         placements: shares(&tally.placements, filled, tally.decisions),
         contexts: contexts(pass),
         clicks: pass.clicks.as_ref().map(|(_, estimator)| estimator.value()),
+        needs_confirmation: Vec::new(),
         assumptions: assumptions(pass, replayed),
     }
 }
@@ -351,4 +359,36 @@ fn assumptions(pass: &Pass<'_>, replayed: &Replayed) -> Vec<String> {
         ));
     }
     said
+}
+
+impl ReplayReport {
+    /// The same with what needs confirmation by these limits.
+    pub(crate) fn judged(mut self, limits: &GuardSettings) -> ReplayReport {
+        let nothing = Difference::default();
+        let effect = self.effect();
+        let found = guard::concerns(&nothing, guard::Compared::default(), Some(&effect), limits);
+        self.needs_confirmation = found.into_iter().map(|concern| concern.text).collect();
+        self
+    }
+
+    /// What the guard judges.
+    pub(crate) fn effect(&self) -> Effect {
+        let before = |value: &Compared| Before { before: value.before, after: value.after };
+        let thousands = (self.slots as f64 / 1_000.0).max(f64::MIN_POSITIVE);
+        let spend = |advertiser: &str| {
+            let found = self.spend.iter().find(|one| one.advertiser == advertiser);
+            found.map(|one| {
+                let Before { before, after } = before(&one.micros);
+                let micros = Before { before: before / thousands, after: after / thousands };
+                (micros, one.currency.clone())
+            })
+        };
+        let advertisers = self.advertisers.rows.iter().map(|row| {
+            let (spend_micros, currency) = spend(&row.id).unwrap_or_default();
+            let advertiser = row.id.clone();
+            AdvertiserEffect { advertiser, share: before(&row.share), spend_micros, currency }
+        });
+        let advertisers = advertisers.collect();
+        Effect { slots: self.slots, fill: before(&self.fill), advertisers }
+    }
 }

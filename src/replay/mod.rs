@@ -17,7 +17,7 @@ mod tally;
 mod tests;
 
 pub(crate) use document::{Compared, ReplayReport, ShareRow, Shares};
-pub(crate) use recent::{Recent, recent};
+pub(crate) use recent::DataDirectory;
 pub(crate) use reproduce::{Reproduction, reproduce};
 pub(crate) use service::{Asked, JobState, JobView, ReplayError, Replaying};
 pub(crate) use side::{Documents, Recorded};

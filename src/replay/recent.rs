@@ -1,13 +1,25 @@
 //! A quick look: a sample of the last day's decisions under what is served and under what is proposed.
 
+use crate::catalog::effect::Effect;
+use crate::catalog::guard::PredictEffect;
+use crate::catalog::{Catalog, CatalogError};
+use crate::decision_log::WorldLine;
 use crate::decision_log::scan::{Span, scan, size};
+use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
+use crate::domain::weights::Weights;
+use crate::forecast::Measured;
 use crate::replay::document::{ReplayReport, Replayed, report};
 use crate::replay::pass::Pass;
 use crate::replay::side::{Documents, Recorded};
 use std::io;
 use std::ops::{ControlFlow, Range};
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a look takes at most, but for compiling what is proposed.
+pub(super) const QUICK: Duration = Duration::from_millis(1_200);
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -28,13 +40,13 @@ const ORDER: [i64; 24] =
 
 /// When to look, and how long.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Recent {
-    pub(crate) now_ms: i64,
-    pub(crate) until: Instant,
+pub(super) struct Recent {
+    pub(super) now_ms: i64,
+    pub(super) until: Instant,
 }
 
 /// Replays a sample of the decisions of the last 24 hours, until the time is up.
-pub(crate) fn recent(
+pub(super) fn recent(
     folder: &Path,
     (before, after): (Documents, Documents),
     recorded: &Recorded<'_>,
@@ -69,4 +81,98 @@ pub(crate) fn recent(
     let (from_ms, to_ms) = (day.start, day.end);
     let sampled = part;
     Ok(report(&pass, &Replayed { from_ms, to_ms, sampled, without_world, unreadable_places }))
+}
+
+/// The decisions and the catalog of a data directory whose server does not run, or starts.
+pub(crate) struct DataDirectory {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// The present time.
+    pub(crate) now_ms: i64,
+}
+
+/// Why a data directory says nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DirectoryError {
+    /// The catalog cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The decision log or the journal cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl DataDirectory {
+    /// Runs with the recorded versions, and with assumed rates.
+    pub(crate) fn with_recorded<T>(
+        &self,
+        run: impl FnOnce(&Catalog, &Recorded<'_>) -> io::Result<T>,
+    ) -> Result<T, DirectoryError> {
+        let catalog = Catalog::open(&self.path.join("catalog"))?;
+        let snapshot_of = |line: &WorldLine| {
+            catalog.snapshot(&line.inventory, &line.weights, &line.labels).map(Arc::new)
+        };
+        let measured = Measured::default();
+        let recorded =
+            Recorded { catalog: &catalog, snapshot_of: &snapshot_of, measured: &measured };
+        Ok(run(&catalog, &recorded)?)
+    }
+
+    /// What these documents would change of the last day's decisions, compared with what was served last, from a
+    /// sample. `None` if nothing was served or recorded.
+    pub(crate) fn recent(
+        &self,
+        inventory: &Inventory,
+        weights: &Weights,
+        labels: &LabelTable,
+    ) -> Result<Option<ReplayReport>, DirectoryError> {
+        let decisions = self.path.join("decisions");
+        if !self.path.join("catalog").is_dir() || !decisions.is_dir() {
+            return Ok(None);
+        }
+        let when = Recent { now_ms: self.now_ms, until: Instant::now() + QUICK };
+        let after = Documents {
+            inventory: Some(inventory.clone()),
+            weights: Some(weights.clone()),
+            labels: Some(labels.clone()),
+        };
+        let report = self.with_recorded(|catalog, recorded| match served(catalog) {
+            Ok(Some(before)) => recent(&decisions, (before, after), recorded, when).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(io::Error::other(error)),
+        })?;
+        Ok(report.filter(|report| report.slots > 0))
+    }
+}
+
+/// The documents that are served; `None` unless there are all three.
+fn served(catalog: &Catalog) -> Result<Option<Documents>, CatalogError> {
+    let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
+    let (Some(inventory), Some(weights), Some(labels)) =
+        (&hashes.inventory, &hashes.weights, &hashes.labels)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Documents {
+        inventory: Some(catalog.inventory(inventory)?),
+        weights: Some(catalog.weights(weights)?),
+        labels: Some(catalog.labels(labels)?),
+    }))
+}
+
+impl PredictEffect for DataDirectory {
+    fn effect(
+        &self,
+        inventory: &Inventory,
+        weights: &Weights,
+        labels: &LabelTable,
+    ) -> Option<Effect> {
+        match DataDirectory::recent(self, inventory, weights, labels) {
+            Ok(report) => report.map(|report| report.effect()),
+            Err(error) => {
+                tracing::warn!(%error, "no prediction of a change: the records cannot be read");
+                None
+            }
+        }
+    }
 }

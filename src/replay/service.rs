@@ -2,14 +2,21 @@
 
 use crate::blocking::lower_priority;
 use crate::catalog::check::Finding;
+use crate::catalog::effect::Effect;
+use crate::catalog::guard::PredictEffect;
 use crate::catalog::{Catalog, CatalogError, check, pause};
 use crate::clock::Clock;
+use crate::config::CurrentSettings;
 use crate::decision_log::scan::{Progress, Span};
 use crate::decision_log::{DecisionLog, WorldLine};
+use crate::domain::inventory::Inventory;
+use crate::domain::label::LabelTable;
+use crate::domain::weights::Weights;
 use crate::forecast::Measured;
 use crate::ledger::Ledger;
 use crate::replay::clicks::clicked;
 use crate::replay::document::ReplayReport;
+use crate::replay::recent::{QUICK, Recent, recent};
 use crate::replay::reproduce::{Reproduction, reproduce};
 use crate::replay::side::{Documents, Recorded};
 use crate::replay::{Question, replay};
@@ -109,6 +116,7 @@ pub(crate) struct Replaying {
     catalog: Arc<Catalog>,
     ledger: Arc<Ledger>,
     log: Arc<DecisionLog>,
+    settings: Arc<CurrentSettings>,
     data: PathBuf,
     jobs: Mutex<Jobs>,
 }
@@ -121,9 +129,10 @@ impl Replaying {
         catalog: Arc<Catalog>,
         ledger: Arc<Ledger>,
         log: Arc<DecisionLog>,
+        settings: Arc<CurrentSettings>,
         data: PathBuf,
     ) -> Replaying {
-        Replaying { clock, world, catalog, ledger, log, data, jobs: Mutex::default() }
+        Replaying { clock, world, catalog, ledger, log, settings, data, jobs: Mutex::default() }
     }
 
     fn jobs(&self) -> MutexGuard<'_, Jobs> {
@@ -225,7 +234,8 @@ impl Replaying {
             let journal = self.data.join("journal");
             let clicked = with_clicks.then(|| clicked(&journal, &span.times)).transpose()?;
             let question = Question { span, before: Documents::default(), after, clicked };
-            Ok((Some(replay(folder, &question, recorded, &mut progress)?), None))
+            let report = replay(folder, &question, recorded, &mut progress)?;
+            Ok((Some(report.judged(&self.settings.get().guard)), None))
         })
     }
 
@@ -291,5 +301,49 @@ impl Replaying {
             jobs.jobs.remove(at);
         }
         Ok(())
+    }
+
+    /// What these documents would change of the last day's decisions, compared with what is served, from a
+    /// sample. Takes up to two seconds; `None` if the log cannot be read.
+    fn recent(
+        &self,
+        inventory: &Inventory,
+        weights: &Weights,
+        labels: &LabelTable,
+    ) -> Option<ReplayReport> {
+        self.log.flush();
+        let served = self.world.live().snapshot().inventory.clone();
+        let (old_weights, old_labels) = self.world.weights_and_labels().ok()?;
+        let before = Documents {
+            inventory: Some(served),
+            weights: Some(old_weights),
+            labels: Some(old_labels),
+        };
+        let after = Documents {
+            inventory: Some(inventory.clone()),
+            weights: Some(weights.clone()),
+            labels: Some(labels.clone()),
+        };
+        let when = Recent { now_ms: self.clock.now_ms(), until: Instant::now() + QUICK };
+        let found =
+            self.with(|recorded| recent(self.log.folder(), (before, after), recorded, when));
+        match found {
+            Ok(report) => Some(report),
+            Err(error) => {
+                tracing::warn!(%error, "no prediction of a change: the decision log cannot be read");
+                None
+            }
+        }
+    }
+}
+
+impl PredictEffect for Replaying {
+    fn effect(
+        &self,
+        inventory: &Inventory,
+        weights: &Weights,
+        labels: &LabelTable,
+    ) -> Option<Effect> {
+        self.recent(inventory, weights, labels).map(|report| report.effect())
     }
 }

@@ -68,6 +68,7 @@ impl Recorder {
             weights: Some(weights),
             labels: Some(&self.labels),
             images: &[],
+            detail: None,
         };
         let by = AuditContext {
             who: "test".into(),

@@ -228,7 +228,8 @@ impl FlightNow<'_> {
     }
 
     fn without_creative(&self) -> (DeliveryStatus, String) {
-        let count = |state| self.creatives().filter(|creative| creative.state == state).count();
+        let count =
+            |state| self.creatives().filter(|creative| creative.serving_state() == state).count();
         let (drafts, approved) = (count(CreativeState::Draft), count(CreativeState::Approved));
         let creatives = |count: usize| if count == 1 { "creative" } else { "creatives" };
         if drafts > 0 {

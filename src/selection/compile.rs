@@ -122,7 +122,7 @@ fn ranked(compiled: &Compiled) -> Vec<FlightRow> {
     let inventory = &compiled.inventory;
     let mut live: HashMap<&str, Vec<u32>> = HashMap::new();
     for (number, creative) in (0u32..).zip(&inventory.creatives) {
-        if creative.state == CreativeState::Live {
+        if creative.serving_state() == CreativeState::Live {
             live.entry(creative.flight.as_str()).or_default().push(number);
         }
     }

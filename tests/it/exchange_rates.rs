@@ -72,7 +72,7 @@ fn weights(table: &str) -> Weights {
 
 /// Replaces the weights through the admin API.
 async fn put_weights(server: &TestServer, weights: &Weights) -> (u16, Value) {
-    let url = format!("{}/v1/admin/weights?force=true", server.ops);
+    let url = format!("{}/v1/admin/weights?confirm=true", server.ops);
     let request = server.reader.request(reqwest::Method::PUT, &url);
     let request = request.bearer_auth(server.key("operator")).json(weights);
     let reply = request.send().await.unwrap();
@@ -194,12 +194,15 @@ fn the_command_line_refuses_prices_without_rates_with_file_and_line() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("warning: the exchange rate of JPY is of 2026-01-01"), "{text}");
-    assert_eq!(run(&installation, &["apply", config, "--data", data]).status.code(), Some(0));
+    assert_eq!(
+        run(&installation, &["apply", config, "--data", data, "--yes"]).status.code(),
+        Some(0)
+    );
     // A file with the inventory alone is compared by the served weights.
     let inventory = format!("{config}/inventory");
     assert_eq!(run(&installation, &["check", &inventory, "--data", data]).status.code(), Some(0));
     std::fs::write(&file, plain).unwrap();
-    let output = run(&installation, &["apply", file.to_str().unwrap(), "--data", data]);
+    let output = run(&installation, &["apply", file.to_str().unwrap(), "--data", data, "--yes"]);
     assert_eq!(output.status.code(), Some(64), "rates that served prices need");
 }
 

@@ -300,7 +300,7 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
     std::fs::create_dir_all(folder.join("pictures")).unwrap();
     std::fs::write(folder.join("all.toml"), inventory::example()).unwrap();
     inventory::copy_images_into(&folder);
-    let (code, output) = run(&["apply", "other/inventory"]);
+    let (code, output) = run(&["apply", "other/inventory", "--yes"]);
     assert_eq!(code, Some(0), "{output}");
     assert!(output.contains("image.file"), "{output}");
     let response = process.decide(&reader, &cooking_page()).await.unwrap();

@@ -291,3 +291,61 @@ async fn clicks_of_another_configuration_are_estimated_from_counted_clicks_or_re
     assert!(words.contains(&format!("clicks: {} of 1150 decisions", clicked.len())), "{words}");
     drop(folder);
 }
+
+#[tokio::test]
+async fn a_change_that_moves_a_share_by_more_than_the_limit_waits_for_confirmation_on_every_way_in()
+{
+    let server = TestServer::start().await;
+    let mut inventory = with_nordwind(&server).await;
+    assert_eq!(apply(&server, &inventory).await.0, 200);
+    for _ in 0..1_050 {
+        server.decide(&page_on("ai-agents")).await;
+    }
+    // No single figure is multiplied by more than two.
+    let flights = inventory["flights"].as_array_mut().unwrap();
+    let own = flights.iter_mut().find(|one| one["id"] == "nordwind-draw").unwrap();
+    own["weight"] = json!(own["weight"].as_f64().unwrap_or(1.0) * 2.0);
+    let one = own.clone();
+
+    let url = format!("{}/v1/admin/inventory", server.ops);
+    let put = async |url: &str, body: &Value| {
+        let request = server.reader.request(reqwest::Method::PUT, url).json(body);
+        let reply = request.bearer_auth(server.key("operator")).send().await.unwrap();
+        (reply.status().as_u16(), reply.json::<Value>().await.unwrap())
+    };
+    let document = format!("{}/v1/admin/flights/nordwind-draw", server.ops);
+    let whole = json!({ "inventory": inventory });
+    for (url, body) in [(&url, &whole), (&document, &one)] {
+        let (status, problem) = put(url, body).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (409, &json!("confirmation_required")),
+            "{problem:#}"
+        );
+        let text = problem.to_string();
+        assert!(text.contains("nordwind-host") && text.contains("share"), "{problem:#}");
+    }
+    let (key, data) = (server.key("operator").to_owned(), server.data());
+    let folder = data.join("proposed");
+    let pulled = cli(&data, &["pull", folder.to_str().unwrap(), "--yes"], &key).await;
+    assert!(pulled.status.success(), "{pulled:?}");
+    let file = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            std::fs::read_to_string(path)
+                .is_ok_and(|text| text.contains("nordwind-draw") && text.contains("[[flights]]"))
+        })
+        .unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let place = text.find("id = \"nordwind-draw\"").unwrap();
+    let text = format!("{}weight = {}\n{}", &text[..place], one["weight"], &text[place..]);
+    std::fs::write(&file, text).unwrap();
+    let arguments = ["apply", folder.to_str().unwrap(), "--yes"];
+    let refused = cli(&data, &arguments, &key).await;
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(64), "{error}");
+    assert!(error.contains("nordwind-host") && error.contains("--force"), "{error}");
+
+    assert_eq!(put(&format!("{document}?confirm=true"), &one).await.0, 200);
+}

@@ -28,7 +28,7 @@ async fn a_misspelt_parameter_is_refused_with_the_nearest_one_on_every_route_tha
         ("GET", &server.ops, &format!("/v1/decisions/{decision}/explain"), "wants=x", "want"),
         ("GET", &server.public, "/demo", "topics=ai", "topic"),
         ("GET", &server.ops, "/v1/admin/overview", "serach=zahid", "search"),
-        ("PUT", &server.ops, "/v1/admin/weights", "forced=true", "force"),
+        ("PUT", &server.ops, "/v1/admin/weights", "confirmed=true", "confirm"),
     ] {
         let (status, problem) = send(&server, method, &format!("{listener}{path}?{wrong}")).await;
 

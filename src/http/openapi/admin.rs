@@ -2,6 +2,7 @@
 
 use crate::catalog::Head;
 use crate::catalog::audit::Entry;
+use crate::catalog::pause_list::PauseRow;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists::LISTS;
 use crate::domain::weights::Weights;
@@ -16,12 +17,14 @@ use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest
 use crate::http::ops::admin::documents::StateRequest;
 use crate::http::ops::admin::notices::NoticesReply;
 use crate::http::ops::admin::pauses::PauseRequest;
+use crate::http::ops::admin::pending::{AcceptReply, AcceptRequest};
 use crate::http::ops::admin::review::ReviewReply;
 use crate::notices::Removal;
 use crate::publishing::apply::AppliedChange;
+use crate::publishing::pending::PendingChange;
 use crate::reporting::gaps::GapReport;
 use crate::reporting::overview::document::Overview;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const JSON: &[&str] = &["application/json"];
 
@@ -57,6 +60,8 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let gaps = schemas.output::<GapReport>();
     let format = json!({ "type": "string", "enum": ["json", "csv"] });
     let overview = schemas.output::<Overview>();
+    let pauses = schemas.output::<Vec<PauseRow>>();
+    let pending = schemas.output::<Vec<PendingChange>>();
     let inventory = schemas.output::<Inventory>();
     let weights = schemas.output::<Weights>();
     vec![
@@ -134,6 +139,19 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
             .parameters([parameter::path("id", "The notice's reference.", text(), "5f0c1b6f0b8b4a7c")])
             .response(Response::json(200, &removal, "The notice is removed."))
             .response(Response::problem(404, &["not_found"]).when("No such notice on this instance.")),
+        operation("get", "/v1/admin/pauses", "pauses")
+            .describe(
+                "What is paused",
+                "Everything that is paused, by hand or in the inventory, by whom, since when and why. Pauses by \
+                 hand of older versions may lack who and when.",
+            )
+            .response(Response::json(200, &pauses, "What is paused.")),
+        operation("get", "/v1/admin/pending", "pending")
+            .describe(
+                "Files that wait for confirmation",
+                "Changed files of this instance that the guard stopped, or that would undo a later change.",
+            )
+            .response(Response::json(200, &pending, "What waits; empty if nothing does.")),
         operation("get", "/v1/admin/inventory", "inventory")
             .describe("The inventory", "The inventory being served; `ETag` is its content hash.")
             .response(Response::json(200, &inventory, "The inventory.").header("ETag")),
@@ -148,10 +166,13 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let apply = schemas.input::<ApplyRequest>();
     let rollback = schemas.input::<RollbackRequest>();
     let stop = schemas.input::<PauseRequest>();
+    let accept = schemas.input::<AcceptRequest>();
+    let accepted = schemas.output::<AcceptReply>();
     let invalid = "A field or `Idempotency-Key` is invalid, or the documents have errors.";
     let codes = &["invalid_field", "invalid_document", "personal_data"];
-    let about = "Confirms a change of any weight by more than half.";
-    let force = query("force", about, json!({ "type": "boolean" }), true);
+    let stops = "A document is removed, or a price, budget, goal, weight or predicted figure moves by more than the \
+                 limits under `[guard]` in the settings.";
+    let confirm = confirm();
     vec![
         change(schemas, operation("put", "/v1/admin/inventory", "apply"))
             .describe(
@@ -160,37 +181,63 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
                  number) or `If-Match` (the inventory's hash) states the version the caller last read.",
             )
             .body(JSON, &apply, &json!({ "nothing": { "value": { "what": "a trial" } } }))
-            .response(Response::problem(409, &["confirmation_required"]).when("A weight changes by more than half."))
+            .response(Response::problem(409, &["confirmation_required"]).when(stops))
             .response(Response::problem(422, codes).when(invalid)),
         change(schemas, operation("put", "/v1/admin/weights", "replaceWeights"))
             .describe(
                 "Replace the weights",
                 "`If-Match` is the hash of the weights that the caller last read.",
             )
-            .parameters([force])
+            .parameters([confirm])
             .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
             .body(JSON, &weights, &json!({ "defaults": { "value": Weights::default() } }))
-            .response(Response::problem(409, &["confirmation_required"]).when("A weight changes by more than half."))
+            .response(Response::problem(409, &["confirmation_required"]).when(stops))
             .response(Response::problem(422, codes).when(invalid)),
         change(schemas, operation("post", "/v1/admin/rollback", "rollback"))
             .describe(
                 "Roll back",
-                "Applies the versions of an older head as a new change; the previous head by default.",
+                "Applies the content of an older change as a new change. Without a number, the last change of \
+                 content is undone, and the next time the one before it. Pauses and publishers' blocks stay as \
+                 they are.",
             )
             .body(JSON, &rollback, &json!({ "before": { "value": {} } }))
             .response(Response::problem(404, &["not_found"]).when("No such change."))
+            .response(
+                Response::problem(409, &["cannot_roll_back"])
+                    .when("It is what is served, or there is nothing to undo."),
+            )
             .response(Response::problem(422, codes).when(invalid)),
         change(schemas, operation("post", "/v1/admin/pauses", "pause"))
-            .describe("Pause or resume", "Pauses or resumes an advertiser, campaign, flight or publisher.")
+            .describe(
+                "Pause or resume",
+                "Pauses or resumes an advertiser, campaign, flight, creative or publisher. No file, restart or \
+                 rollback undoes it.",
+            )
             .body(
                 JSON,
                 &stop,
                 &json!({ "flight": { "value":
-                    { "what": "flight", "id": "zahid-ai-europe", "paused": true } } }),
+                    { "what": "flight", "id": "zahid-ai-europe", "paused": true, "reason": "wrong landing page" } } }),
             )
             .response(Response::problem(404, &["not_found"]).when("No such document."))
             .response(Response::problem(422, codes).when(invalid)),
+        change(schemas, operation("post", "/v1/admin/pending/accept", "acceptPending"))
+            .describe(
+                "Accept a pending change",
+                "Applies a file that waits for confirmation, if it still has the content that was judged. `part` \
+                 may be absent if only one waits.",
+            )
+            .body(JSON, &accept, &json!({ "weights": { "value": { "part": "weights" } } }))
+            .response(Response::json(200, &accepted, "The change is applied."))
+            .response(Response::problem(404, &["not_found"]).when("No such change waits."))
+            .response(Response::problem(422, codes).when(invalid)),
     ]
+}
+
+/// `?confirm=true`.
+fn confirm() -> Value {
+    let about = "Confirms what the guard would stop.";
+    query("confirm", about, json!({ "type": "boolean" }), true)
 }
 
 fn documents(schemas: &mut Schemas) -> Vec<Operation> {
@@ -209,15 +256,24 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
         Response::problem(422, codes)
             .when("A field is invalid, or the inventory would have errors.")
     };
-    let exists = || Response::problem(409, &["document_exists"]);
+    let stopped = || {
+        Response::problem(409, &["confirmation_required"])
+            .when("A document or placement is removed, or a figure moves by more than the guard's limits.")
+    };
     let example = json!({ "topic": { "value": { "id": "quiet-topic", "name": "Quiet topic" } } });
     vec![
         change(schemas, operation("post", "/v1/admin/creatives/{id}/state", "creativeState"))
             .describe(
                 "Change the state of a creative",
-                "One step between `draft`, `approved`, `live` and `paused`.",
+                "One step between `draft`, `approved`, `live` and `paused`. Pausing a live creative is a pause by \
+                 hand, which no file or rollback ends.",
             )
-            .parameters([parameter::path("id", "Id of the creative.", text(), "zahid-git-push")])
+            .parameters([
+                parameter::path("id", "Id of the creative.", text(), "zahid-git-push"),
+                confirm(),
+            ])
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
+            .response(stopped())
             .body(JSON, &state, &json!({ "paused": { "value": { "state": "paused" } } }))
             .response(missing())
             .response(invalid()),
@@ -231,10 +287,11 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
             .response(missing()),
         change(schemas, operation("post", "/v1/admin/{list}", "create"))
             .describe("Create a document", "A new creative starts as a draft.")
-            .parameters([list("topics")])
+            .parameters([list("topics"), confirm()])
             .body(JSON, &input, &example)
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
             .response(missing())
-            .response(exists())
+            .response(Response::problem(409, &["document_exists", "confirmation_required"]))
             .response(invalid()),
         operation("get", "/v1/admin/{list}/{id}", "read")
             .describe("Get a document", "`ETag` is the inventory's hash.")
@@ -242,15 +299,19 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
             .response(Response::json(200, &output, "The document.").header("ETag"))
             .response(missing()),
         change(schemas, operation("put", "/v1/admin/{list}/{id}", "replace"))
-            .describe("Replace a document", "A creative whose content changes returns to draft.")
-            .parameters(topic())
+            .describe("Replace a document", "A creative whose content changes returns to draft. A pause stays.")
+            .parameters(topic().into_iter().chain([confirm()]))
             .body(JSON, &input, &example)
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
             .response(missing())
+            .response(stopped())
             .response(invalid()),
         change(schemas, operation("delete", "/v1/admin/{list}/{id}", "delete"))
             .describe("Delete a document", "Rejected while another document refers to it.")
-            .parameters(topic())
+            .parameters(topic().into_iter().chain([confirm()]))
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
             .response(missing())
+            .response(stopped())
             .response(invalid()),
     ]
 }

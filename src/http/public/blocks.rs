@@ -11,6 +11,7 @@ use crate::http::problem::ApiError;
 use crate::http::public::publisher_key;
 use crate::http::{AppState, body, json};
 use crate::publishing::Publishing;
+use crate::publishing::apply::Edit;
 use crate::world::Worlds;
 use crate::world::directory::Directory;
 use actix_web::web::{Data, Path, Payload};
@@ -140,6 +141,6 @@ pub(crate) async fn own(
     };
     let made = |inventory: &_| block::set(inventory, &id, &target, request.blocked);
     let _pass = app.gates.publisher_change(&identity, app.clock.now_ms()).await?;
-    let done = publishing.edit(made, change.expected(), true, &change.by).await?;
+    let done = publishing.edit(made, change.expected(), Edit::Pause(None), &change.by).await?;
     Ok(json(&PublisherBlockReply { applied: done.head.number }))
 }

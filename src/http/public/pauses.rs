@@ -1,15 +1,17 @@
 //! A publisher pauses or resumes its own pages.
 
 use crate::catalog::check::check_url_prefix;
+use crate::catalog::detail::PauseDetail;
 use crate::catalog::pause;
-use crate::catalog::pause::SitePart;
+use crate::catalog::pause::{Pausable, SitePart};
 use crate::domain::id::TopicId;
 use crate::domain::party::Publisher;
-use crate::http::change::Change;
+use crate::http::change::{Change, check_reason};
 use crate::http::problem::ApiError;
 use crate::http::public::publisher_key;
 use crate::http::{AppState, body, json};
 use crate::publishing::Publishing;
+use crate::publishing::apply::Edit;
 use crate::world::Worlds;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -31,6 +33,9 @@ pub(crate) struct PublisherPauseRequest {
     pub(crate) site: bool,
     /// `true` pauses it, `false` resumes it.
     pub(crate) paused: bool,
+    /// Why; for the operator.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
 }
 
 /// A pause or resumption that took effect.
@@ -97,6 +102,7 @@ pub(crate) async fn own(
     let body = body::read(payload, limit, app.body_timeout).await?;
     let change = Change::new(&app, &http, body, what, &identity)?;
     let request: PublisherPauseRequest = change.json()?;
+    check_reason(request.reason.as_ref())?;
     let part = match (request.site, request.path, request.topic) {
         (true, None, None) => SitePart::Site,
         (false, Some(path), None) => SitePart::Path(path),
@@ -110,7 +116,21 @@ pub(crate) async fn own(
     };
     let made = |inventory: &_| pause::set_site_part(inventory, &id, &part, request.paused);
     let _pass = app.gates.publisher_change(&identity, app.clock.now_ms()).await?;
-    let done = publishing.edit(made, change.expected(), true, &change.by).await?;
+    let mut detail = PauseDetail {
+        what: Pausable::Publisher.to_string(),
+        id: id.clone(),
+        path: None,
+        topic: None,
+        paused: request.paused,
+        reason: request.reason,
+    };
+    match &part {
+        SitePart::Site => {}
+        SitePart::Path(path) => detail.path = Some(path.clone()),
+        SitePart::Topic(topic) => detail.topic = Some(topic.to_string()),
+    }
+    let how = Edit::Pause(Some(detail));
+    let done = publishing.edit(made, change.expected(), how, &change.by).await?;
     let path = match &part {
         SitePart::Path(path) => check_url_prefix(path).ok().map(|prefix| prefix.to_string()),
         _ => None,

@@ -158,8 +158,8 @@ impl From<&Creative> for CreativeOverview {
         CreativeOverview {
             id: creative.id.to_string(),
             headline: creative.headline.as_written().to_owned(),
-            state: creative.state,
-            steps: edit::next_states(creative.state),
+            state: creative.serving_state(),
+            steps: edit::next_states(creative.serving_state()),
         }
     }
 }

@@ -195,7 +195,7 @@ impl OverviewContext<'_> {
             texts.extend([
                 creative.id.as_str(),
                 creative.headline.as_written(),
-                creative.state.as_str(),
+                creative.serving_state().as_str(),
             ]);
         }
         search.matches(&texts)

@@ -5,6 +5,7 @@ import { attempt, request, setKey } from "./console/request";
 import { metrics } from "./console/metrics";
 import { history, onChange, version } from "./console/catalog";
 import { campaigns, watchCampaigns } from "./console/campaigns";
+import { pending } from "./console/pending";
 import { watchWeights, weights, weightsAgain } from "./console/weights";
 import { watchDecision } from "./console/decision";
 
@@ -35,7 +36,7 @@ const open = async (): Promise<void> => {
   field().value = "";
   setSignedIn(true);
   byId("forget").focus({ preventScroll: true });
-  await Promise.all([history(), metrics(), campaigns(), weights()]);
+  await Promise.all([history(), metrics(), pending(), campaigns(), weights()]);
 };
 
 /** Discards the key and all data loaded with it. */
@@ -72,6 +73,7 @@ addEventListener("pageshow", (event) => {
 watchCampaigns();
 watchDecision();
 watchWeights();
+onChange(pending);
 onChange(campaigns);
 onChange(weightsAgain);
 void version();

@@ -36,7 +36,6 @@ struct Page<'a> {
     style: String,
     totals: Vec<BarRow>,
     tables: Vec<BarTable>,
-    verdict: &'a [String],
     times: String,
     decisions: String,
     slots: String,
@@ -119,8 +118,8 @@ fn totals(report: &ReplayReport) -> Vec<BarRow> {
     std::iter::once(fill).chain(revenue).collect()
 }
 
-/// Renders the page. `verdict` says what needs confirmation.
-pub(crate) fn replay(report: &ReplayReport, verdict: &[String]) -> String {
+/// Renders the page.
+pub(crate) fn replay(report: &ReplayReport) -> String {
     let style = assets::by_name(assets::SITE_CSS)
         .map(|asset| String::from_utf8_lossy(&asset.bytes).into_owned());
     let tables = vec![
@@ -137,7 +136,6 @@ pub(crate) fn replay(report: &ReplayReport, verdict: &[String]) -> String {
         style: style.unwrap_or_default(),
         totals: totals(report),
         tables,
-        verdict,
         times: times(report),
         decisions: Thousands(report.decisions).to_string(),
         slots: Thousands(report.slots).to_string(),

@@ -1,6 +1,7 @@
 //! The catalog as a whole: head, history, audit, apply and rollback.
 
 use crate::catalog::change::ExpectedVersion;
+use crate::catalog::detail::{Detail, FileVersion};
 use crate::catalog::image_store::ImageFault;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
@@ -102,9 +103,12 @@ pub(crate) struct ApplyRequest {
     /// The head number that the caller last read; the change fails if it is no longer current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seen: Option<u64>,
-    /// Confirms a change of any weight by more than half.
+    /// Confirms what the guard would stop.
     #[serde(default)]
-    pub(crate) force: bool,
+    pub(crate) confirm: bool,
+    /// The files that it was read from, so that a later start knows what came from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) files: Vec<FileVersion>,
     /// Description of the change, for the audit log.
     #[serde(default)]
     pub(crate) what: String,
@@ -127,7 +131,8 @@ pub(crate) async fn apply(
         inventory: request.inventory,
         weights: request.weights,
         labels: request.labels,
-        force: request.force,
+        confirm: request.confirm,
+        detail: Detail { files: request.files, ..Detail::default() },
         ..CatalogUpdate::default()
     };
     let done = publishing.apply(wanted, expected, &change.by).await?;
@@ -138,12 +143,12 @@ pub(crate) async fn apply(
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RollbackRequest {
-    /// Number of the head whose versions to serve again; the previous one if absent.
+    /// Number of the change whose content to serve again; if absent, the last change of content is undone.
     #[serde(default)]
     pub(crate) number: Option<u64>,
 }
 
-/// `POST /v1/admin/rollback`: applies an older head's inventory, weights and labels as a new change.
+/// `POST /v1/admin/rollback`: applies an older inventory, weights and labels as a new change. Pauses stay.
 pub(crate) async fn rollback(
     app: Data<AppState>,
     publishing: Data<Publishing>,

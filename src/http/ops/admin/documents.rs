@@ -1,18 +1,21 @@
 //! Individual documents of the inventory: advertisers, campaigns, flights, creatives, publishers, and
 //! the vocabularies (topics, entities, regions, context keys, categories).
 
+use crate::catalog::detail::PauseDetail;
 use crate::catalog::edit;
-use crate::domain::creative::CreativeState;
+use crate::catalog::pause::Pausable;
+use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::lists::LISTS;
 use crate::http::AppState;
-use crate::http::change::{Change, apply_response};
+use crate::http::change::{Change, ConfirmQuery, apply_response};
 use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::ApiError;
 use crate::publishing::Publishing;
+use crate::publishing::apply::Edit;
 use crate::world::Worlds;
 use actix_web::http::header::ETAG;
-use actix_web::web::{Data, Path, Payload};
+use actix_web::web::{Data, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::Value;
@@ -81,13 +84,14 @@ pub(crate) async fn create(
     publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<String>,
+    query: Query<ConfirmQuery>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let list = path.into_inner();
     let change = Change::read(&app, &http, payload, format!("create in {list}")).await?;
     let document: Value = change.json()?;
-    let edit = |inventory: &_| edit::create(inventory, &list, document);
-    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let edit = |inventory: &_| edit::create(inventory, &list, document.clone());
+    let done = publishing.edit(edit, change.expected(), query.edit(), &change.by).await?;
     Ok(apply_response(&done))
 }
 
@@ -97,13 +101,14 @@ pub(crate) async fn replace(
     publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<(String, String)>,
+    query: Query<ConfirmQuery>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (list, id) = path.into_inner();
     let change = Change::read(&app, &http, payload, format!("replace {list}/{id}")).await?;
     let document: Value = change.json()?;
-    let edit = |inventory: &_| edit::replace(inventory, &list, &id, document);
-    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let edit = |inventory: &_| edit::replace(inventory, &list, &id, document.clone());
+    let done = publishing.edit(edit, change.expected(), query.edit(), &change.by).await?;
     Ok(apply_response(&done))
 }
 
@@ -113,12 +118,13 @@ pub(crate) async fn delete(
     publishing: Data<Publishing>,
     http: HttpRequest,
     path: Path<(String, String)>,
+    query: Query<ConfirmQuery>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let (list, id) = path.into_inner();
     let change = Change::read(&app, &http, payload, format!("delete {list}/{id}")).await?;
     let edit = |inventory: &_| edit::delete(inventory, &list, &id);
-    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let done = publishing.edit(edit, change.expected(), query.edit(), &change.by).await?;
     Ok(apply_response(&done))
 }
 
@@ -130,18 +136,35 @@ pub(crate) struct StateRequest {
     pub(crate) state: CreativeState,
 }
 
-/// `POST /v1/admin/creatives/{id}/state`.
+/// The pause or resumption that a step of a creative is; `None` of a step of its review.
+fn pause_of(id: &str, before: Option<CreativeState>, after: CreativeState) -> Option<PauseDetail> {
+    let paused = match (before, after) {
+        (Some(CreativeState::Live), CreativeState::Paused) => true,
+        (Some(CreativeState::Paused), CreativeState::Live) => false,
+        _ => return None,
+    };
+    let (what, id) = (Pausable::Creative.to_string(), id.to_owned());
+    Some(PauseDetail { what, id, path: None, topic: None, paused, reason: None })
+}
+
+/// `POST /v1/admin/creatives/{id}/state`: pausing and setting live again is a pause by hand.
 pub(crate) async fn state(
     app: Data<AppState>,
     publishing: Data<Publishing>,
+    world: Data<Worlds>,
     http: HttpRequest,
     path: Path<String>,
+    query: Query<ConfirmQuery>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let id = path.into_inner();
     let change = Change::read(&app, &http, payload, format!("state of creatives/{id}")).await?;
     let request: StateRequest = change.json()?;
     let edit = |inventory: &_| edit::set_state(inventory, &id, request.state);
-    let done = publishing.edit(edit, change.expected(), false, &change.by).await?;
+    let directory = world.directory();
+    let before = directory.served::<Creative>(&id).map(Creative::serving_state);
+    let pause = pause_of(&id, before, request.state);
+    let how = pause.map_or_else(|| query.edit(), |pause| Edit::Pause(Some(pause)));
+    let done = publishing.edit(edit, change.expected(), how, &change.by).await?;
     Ok(apply_response(&done))
 }

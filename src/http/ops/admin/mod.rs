@@ -10,6 +10,7 @@ pub(crate) mod images;
 pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod pauses;
+pub(crate) mod pending;
 pub(crate) mod replays;
 pub(crate) mod review;
 pub(crate) mod weights;
@@ -47,7 +48,10 @@ pub fn table() -> Vec<Route> {
         route("/v1/admin/refunds").post(credits::refund),
         // Emergencies.
         route("/v1/admin/rollback").post(catalog::rollback),
-        route("/v1/admin/pauses").post(pauses::set),
+        route("/v1/admin/pauses").get_and_head(pauses::list).post(pauses::set),
+        // Files that wait for confirmation.
+        route("/v1/admin/pending").get_and_head(pending::list),
+        route("/v1/admin/pending/accept").post(pending::accept),
         // What readers report about units.
         route("/v1/admin/notices").get_and_head(notices::list),
         route("/v1/admin/notices/{id}").on(Method::DELETE, notices::remove),

@@ -159,7 +159,7 @@ pub(crate) async fn read(
                 .content_type(web::HTML)
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .insert_header(ContentDisposition::attachment(name))
-                .body(replay::replay(report, &[])))
+                .body(replay::replay(report)))
         }
         (Some("html"), None) => {
             Err(ApiError::conflict("no_report", "this replay has no report to show: see its state"))

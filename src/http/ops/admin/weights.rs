@@ -3,7 +3,7 @@
 use crate::catalog::change::ExpectedVersion;
 use crate::domain::weights::Weights;
 use crate::http::AppState;
-use crate::http::change::{Change, apply_response};
+use crate::http::change::{Change, ConfirmQuery, apply_response};
 use crate::http::json;
 use crate::http::ops::admin;
 use crate::http::problem::{ApiError, FieldProblem};
@@ -13,7 +13,6 @@ use crate::world::Worlds;
 use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use garde::Validate;
-use serde::Deserialize;
 
 /// `GET /v1/admin/weights`.
 pub(crate) async fn weights(
@@ -32,21 +31,13 @@ pub(crate) async fn weights(
     Ok(answer)
 }
 
-/// Query parameters of a replacement.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ReplaceWeightsQuery {
-    #[serde(default)]
-    force: bool,
-}
-
-/// `PUT /v1/admin/weights?force=`: `If-Match` is the hash of the weights that the caller last read.
+/// `PUT /v1/admin/weights?confirm=`: `If-Match` is the hash of the weights that the caller last read.
 pub(crate) async fn replace(
     app: Data<AppState>,
     publishing: Data<Publishing>,
     http: HttpRequest,
     payload: Payload,
-    query: Query<ReplaceWeightsQuery>,
+    query: Query<ConfirmQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&app, &http, payload, "replace the weights".into()).await?;
     let weights: Weights = change.json()?;
@@ -59,8 +50,8 @@ pub(crate) async fn replace(
         return Err(ApiError::invalid_document(problems.collect()));
     }
     let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
-    let wanted =
-        CatalogUpdate { weights: Some(weights), force: query.force, ..CatalogUpdate::default() };
+    let confirm = query.is_confirmed();
+    let wanted = CatalogUpdate { weights: Some(weights), confirm, ..CatalogUpdate::default() };
     let done = publishing.apply(wanted, expected, &change.by).await?;
     Ok(apply_response(&done))
 }

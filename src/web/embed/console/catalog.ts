@@ -80,7 +80,7 @@ const line = (entry: Entry, newest: number): Line => {
     "Roll back",
     () =>
       `Restore ${named(entry)} of head ${entry.number}? ` +
-      "This is a new change, takes effect immediately and does not require `force`.",
+      "This is a new change and takes effect immediately. What is paused stays paused.",
     async () => {
       await request("/v1/admin/rollback", { body: { number: entry.number } });
       await changed(`Rolled back to head ${entry.number}`);

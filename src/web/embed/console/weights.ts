@@ -51,9 +51,9 @@ const compare = (): void => {
   for (const each of byId("weights-actions").querySelectorAll("button")) each.disabled = none;
 };
 
-const showForce = (shown: boolean): void => {
+const showConfirm = (shown: boolean): void => {
   byId("weights-confirm").hidden = !shown;
-  byId<HTMLInputElement>("weights-force").checked = false;
+  byId<HTMLInputElement>("weights-sure").checked = false;
 };
 
 /** Fills the form with the live weights. */
@@ -67,7 +67,7 @@ export const weights = async (): Promise<void> => {
     return;
   }
   for (const field of fields()) field.value = String(live.values[path(field)] ?? "");
-  showForce(false);
+  showConfirm(false);
   compare();
 };
 
@@ -82,16 +82,16 @@ const send = async (): Promise<void> => {
     throw new RequestError({ detail: "a field is not a number" });
   }
   const count = fields().filter(isEdited).length;
-  const force = byId<HTMLInputElement>("weights-force").checked;
+  const sure = byId<HTMLInputElement>("weights-sure").checked;
   try {
-    await request(`/v1/admin/weights${force ? "?force=true" : ""}`, {
+    await request(`/v1/admin/weights${sure ? "?confirm=true" : ""}`, {
       method: "PUT",
       body: tree(live.shape, edited()),
       ifMatch: live.tag,
     });
   } catch (error) {
     const code = error instanceof RequestError ? error.problem.code : "";
-    if (code == "confirmation_required") showForce(true);
+    if (code == "confirmation_required") showConfirm(true);
     if (code != "precondition_failed") throw error;
     await rebase();
     throw new RequestError({
