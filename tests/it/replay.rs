@@ -108,7 +108,11 @@ async fn a_replay_foretells_the_shares_of_a_change_of_weights_and_inventory() {
     assert_eq!(status, 200, "{example}");
 
     // What happens then.
-    assert_eq!(apply(&server, &proposed["inventory"]).await.0, 200);
+    let url = format!("{}/v1/admin/inventory", server.ops);
+    let change = json!({ "inventory": proposed["inventory"], "confirm": true });
+    let request = server.reader.request(reqwest::Method::PUT, &url).json(&change);
+    let reply = request.bearer_auth(server.key("operator")).send().await.unwrap();
+    assert_eq!(reply.status(), 200);
     let mut won = BTreeMap::new();
     for _ in 0..600 {
         let decision = server.decide(&page_on("ai-agents")).await;
@@ -338,8 +342,11 @@ async fn a_change_that_moves_a_share_by_more_than_the_limit_waits_for_confirmati
         })
         .unwrap();
     let text = std::fs::read_to_string(&file).unwrap();
-    let place = text.find("id = \"nordwind-draw\"").unwrap();
-    let text = format!("{}weight = {}\n{}", &text[..place], one["weight"], &text[place..]);
+    let (before, block) = text.split_at(text.find("id = \"nordwind-draw\"").unwrap());
+    let end = block.find("\n[[").unwrap_or(block.len());
+    let own = block[..end].lines().filter(|line| !line.starts_with("weight = "));
+    let own = own.collect::<Vec<_>>().join("\n");
+    let text = format!("{before}weight = {}\n{own}{}", one["weight"], &block[end..]);
     std::fs::write(&file, text).unwrap();
     let arguments = ["apply", folder.to_str().unwrap(), "--yes"];
     let refused = cli(&data, &arguments, &key).await;
