@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod images;
+pub(crate) mod rotation;
 pub(crate) mod state;
 
 use crate::catalog::Catalog;
@@ -19,6 +20,7 @@ use crate::world::Worlds;
 use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
 use crate::world::pace::Pacer;
+use crate::world::rotation::RotationLearner;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
@@ -56,6 +58,8 @@ pub struct Publishing {
     next_state: Mutex<u64>,
     /// The shares of paced flights.
     pacer: Mutex<Pacer>,
+    /// Which creatives get clicks.
+    learner: Arc<Mutex<RotationLearner>>,
 }
 
 impl Publishing {
@@ -66,6 +70,7 @@ impl Publishing {
         Publishing {
             next_state: Mutex::new(live.world.state.number + 1),
             pacer: Mutex::default(),
+            learner: Arc::default(),
             catalog_lock: tokio::sync::Mutex::new(()),
             parts,
         }

@@ -50,7 +50,14 @@ impl Publishing {
         if spent == old.spent && has_pace {
             return;
         }
-        let state = State { number: *next, spent, paced, paused: old.paused.clone(), tickets };
+        let state = State {
+            number: *next,
+            spent,
+            paced,
+            paused: old.paused.clone(),
+            tickets,
+            ..old.clone()
+        };
         *next += 1;
         self.parts.log.record_state(&state);
         self.parts.world.update(live.with_state(state));
@@ -103,13 +110,14 @@ impl Publishing {
         images: ImageSet,
     ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
+        let rotations = self.rotations(&snapshot).await;
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.parts.clock.now_ms();
         let fresh = Live::new(snapshot, images, &self.parts.budgets, &self.parts.metrics, *next);
         let terms = self.parts.leasing.lease_terms();
         let spent = fresh.spent(terms.as_ref(), now_ms);
         let Shares { paced, tickets } = self.shares(&fresh, terms.as_ref(), now_ms);
-        let state = State { number: *next, spent, paced, paused: Vec::new(), tickets };
+        let state = State { number: *next, spent, paced, tickets, rotations, ..State::default() };
         *next += 1;
         let live = fresh.with_state(state);
         self.parts.log.record_world(live.log_line());

@@ -28,6 +28,7 @@ pub(crate) mod plan;
 pub(crate) mod price;
 pub(crate) mod query;
 pub mod resolve;
+pub mod rotation;
 pub mod rules;
 pub(crate) mod score;
 pub mod slot_stage;

@@ -18,6 +18,7 @@ pub(crate) mod slot_counts;
 pub(crate) mod traffic_history;
 
 mod recent;
+pub(crate) mod rotation;
 #[cfg(test)]
 mod simulation;
 
