@@ -179,6 +179,7 @@ fn reporting_of(foundation: &Foundation) -> Reporting {
         ledger: foundation.ledger.clone(),
         log: foundation.log.clone(),
         recent_stages: foundation.recent_stages.clone(),
+        topic_shares: foundation.topic_shares.clone(),
     })
 }
 
@@ -217,6 +218,7 @@ fn events(
         keyring: keyring.clone(),
         budgets: foundation.budgets.clone(),
         opportunities: foundation.opportunities.clone(),
+        topic_shares: foundation.topic_shares.clone(),
         visitors: VisitorLimits::new(&limits.quotas(), limits.visitors, rand::random()),
         exchange: foundation.cluster.visitors.clone(),
         reporting: reporting.clone(),
@@ -252,6 +254,7 @@ fn publishing(foundation: &Foundation) -> Publishing {
         ledger: foundation.ledger.clone(),
         log: foundation.log.clone(),
         budgets: foundation.budgets.clone(),
+        topic_shares: foundation.topic_shares.clone(),
         leasing: foundation.leasing.clone(),
         public_url: foundation.public_url.clone(),
     })

@@ -22,6 +22,7 @@ mod output;
 mod past;
 mod schema;
 mod serve;
+mod shares;
 mod store;
 mod synth;
 mod why;
@@ -69,6 +70,8 @@ enum Verb {
     Why(why::Why),
     /// Report what pages asked for and no sponsor wanted, by topic, entity, region and language.
     Gaps(gaps::Gaps),
+    /// Show which part of each topic's slots today each advertiser has.
+    Shares(shares::Shares),
     /// Export every event with its verdict.
     Export(export::Export),
     /// Recompute the ledger from the journal and report mismatches.
@@ -126,6 +129,7 @@ impl Command {
             Some(Verb::Explain(verb)) => verb.run(output),
             Some(Verb::Why(verb)) => verb.run(output),
             Some(Verb::Gaps(verb)) => verb.run(output),
+            Some(Verb::Shares(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
             Some(Verb::Journal(verb)) => verb.run(output),

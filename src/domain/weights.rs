@@ -62,6 +62,15 @@ pub struct Weights {
     pub fairness: Option<Fairness>,
 }
 
+impl Weights {
+    /// As JSON, with the values that are left out where they are the default.
+    pub(crate) fn complete(&self) -> serde_json::Value {
+        let mut all = serde_json::to_value(self).unwrap_or_default();
+        all["rotation"] = serde_json::to_value(&self.rotation).unwrap_or_default();
+        all
+    }
+}
+
 /// How flights with rotation `optimise` learn which creatives get clicks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields, default)]

@@ -3,6 +3,7 @@
 pub mod apply;
 pub(crate) mod currency;
 pub(crate) mod error;
+pub(crate) mod flight_rotation;
 pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod images;
@@ -21,6 +22,7 @@ use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
 use crate::world::pace::Pacer;
 use crate::world::rotation::RotationLearner;
+use crate::world::topic_shares::TopicShares;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
@@ -43,6 +45,8 @@ pub(crate) struct Parts {
     pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, shared with the ledger's listener.
     pub(crate) budgets: Arc<Budgets>,
+    /// Slots of today by topic and advertiser.
+    pub(crate) topic_shares: Arc<TopicShares>,
     /// The terms on which this instance may sell.
     pub(crate) leasing: Arc<Leasing>,
     /// Public base URL, without a trailing slash; images are served below it.

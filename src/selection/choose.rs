@@ -58,7 +58,7 @@ pub struct Winner {
     /// The creative's index.
     pub creative: u32,
     /// The text variant: 0 is the creative's own text, `n` its `n`th variant.
-    pub(crate) variant: u8,
+    pub variant: u8,
     /// The style to render.
     pub(crate) style: Style,
     /// The flight's score.
@@ -68,7 +68,7 @@ pub struct Winner {
     /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub flight_propensity: u32,
     /// P(creative and variant | flight), in units of 2^-32.
-    pub(crate) creative_propensity: u32,
+    pub creative_propensity: u32,
 }
 
 /// The outcome of a selection.

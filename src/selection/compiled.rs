@@ -121,7 +121,7 @@ pub struct FlightRow {
     /// Styles of its live creatives, one bit each in the order of [`Style::ALL`].
     pub(crate) styles: u8,
     /// Indices of its live creatives.
-    pub(crate) creatives: Box<[u32]>,
+    pub creatives: Box<[u32]>,
 }
 
 impl FlightRow {

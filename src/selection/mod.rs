@@ -37,4 +37,4 @@ pub(crate) mod targets;
 pub mod trace;
 pub mod translate;
 pub(crate) mod value_rows;
-pub(crate) mod wording;
+pub mod wording;

@@ -273,3 +273,7 @@ impl OnSnapshot<'_> {
 fn stable_seed(scope: Scope, epoch: u64) -> u64 {
     stable_id(&format!("{} {epoch}", scope.number()))
 }
+
+#[cfg(test)]
+#[path = "rotation_tests.rs"]
+mod tests;

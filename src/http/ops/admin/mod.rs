@@ -11,6 +11,7 @@ pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod pauses;
 pub(crate) mod review;
+pub(crate) mod topic_shares;
 pub(crate) mod weights;
 
 use crate::http::problem::ApiError;
@@ -34,6 +35,7 @@ pub fn table() -> Vec<Route> {
             .get_and_head(catalog::inventory)
             .on(Method::PUT, catalog::apply),
         route("/v1/admin/weights").get_and_head(weights::weights).on(Method::PUT, weights::replace),
+        route("/v1/admin/topic-shares").get_and_head(topic_shares::topic_shares),
         // Sales.
         route("/v1/admin/forecasts").post(forecasts::forecast),
         // Money.
