@@ -153,7 +153,7 @@ fn the_table_changes_with_its_counts_and_once_an_hour_and_not_otherwise() {
 /// --release --run-ignored only`.
 #[test]
 #[ignore = "measures"]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "prints the figures")]
+#[expect(clippy::print_stdout, reason = "prints the figures")]
 fn ten_thousand_flights_with_three_creatives_on_four_topics() {
     let snapshot = snapshot(10_000, 3, "optimise");
     let topics = ["t-1", "t-2", "t-4", "t-5"];

@@ -240,7 +240,7 @@ async fn show(server: &TestServer, topic: &str, units: usize, clicked: &[(&str, 
         let number = shown.entry(unit.creative().to_owned()).or_default();
         *number += 1;
         let every = clicked.iter().find(|(id, _)| *id == unit.creative());
-        if every.is_some_and(|(_, every)| *number % every == 0) {
+        if every.is_some_and(|(_, every)| number.is_multiple_of(*every)) {
             assert!(server.click(&unit, "primary").await.location.is_some());
         }
     }
@@ -323,10 +323,7 @@ async fn nothing_is_learned_from_bots_tests_duplicates_orphans_and_clicks_over_t
     server.inner.publishing.learn_rotation().await;
     let before = rotation(&server).await;
     let clicks: f64 = counts(&before)[..2].iter().map(|one| one["clicks"].as_f64().unwrap()).sum();
-    assert!(
-        clicks >= 1.0 && clicks < 12.0,
-        "the limits let some of sixty clicks count: {before:#}"
-    );
+    assert!((1.0..12.0).contains(&clicks), "the limits let some of sixty clicks count: {before:#}");
 
     // The advertiser itself goes on to click one of its creatives.
     for _ in 0..30 {

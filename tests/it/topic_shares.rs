@@ -37,11 +37,19 @@ headline = "Headline"
 ctas = [{ id = "primary", text = "Go", url = "https://greedy.example/" }]
 "#;
 
-fn bounded(topics: &[(&str, f64)]) -> CatalogUpdate {
-    let topics = topics.iter().map(|(topic, percent)| ((*topic).to_owned(), *percent)).collect();
+/// Bounds one topic.
+async fn bound(server: &TestServer) {
+    let topics = [("devops".to_owned(), 40.0)].into();
     let fairness = Fairness { max_share_percent: None, topics };
     let weights = Weights { fairness: Some(fairness), ..Weights::default() };
-    CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() }
+    let update = CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() };
+    let by = AuditContext {
+        who: "test".into(),
+        what: "bound a topic".into(),
+        at: server.state.clock.now(),
+        request: None,
+    };
+    server.inner.publishing.apply(update, ExpectedVersion::Any, &by).await.unwrap();
 }
 
 async fn shares(server: &TestServer) -> Value {
@@ -92,14 +100,7 @@ async fn an_advertiser_over_its_part_of_a_topic_gets_no_more_of_it_until_others_
     let inventory = format!("{}\n{GREEDY}", example());
     let begin: jiff::Timestamp = "2027-03-01T00:10:00Z".parse().unwrap();
     let server = Setup::default().inventory(inventory).manual_clock_at(begin).start().await;
-    let by = AuditContext {
-        who: "test".into(),
-        what: "bound a topic".into(),
-        at: server.state.clock.now(),
-        request: None,
-    };
-    let publishing = &server.inner.publishing;
-    publishing.apply(bounded(&[("devops", 40.0)]), ExpectedVersion::Any, &by).await.unwrap();
+    bound(&server).await;
 
     let first = ask(&server, "devops", 5).await;
     assert_eq!((greedy(&first), share(&server, "devops").await), (5, (5, 5, false)));
@@ -134,7 +135,9 @@ async fn an_advertiser_over_its_part_of_a_topic_gets_no_more_of_it_until_others_
     })
     .await;
     let before = share(&server, "devops").await;
+    // A start takes the weights of their file.
     let server = server.restart().await;
+    bound(&server).await;
     wait_until_closed(&server, true).await;
     assert_eq!(share(&server, "devops").await, before);
     server.advance_ms(86_400_000);
