@@ -8,7 +8,8 @@
 #[macro_use]
 pub mod domain;
 
-pub(crate) mod pacing;
+pub(crate) mod learning;
+mod pacing;
 pub mod selection;
 pub mod token;
 pub(crate) mod traffic;

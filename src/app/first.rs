@@ -69,7 +69,11 @@ impl Start<'_> {
         let now_ms = self.clock.now_ms();
         // An inventory that is served already goes on, whatever the weights are now.
         for finding in check::prices(&inventory, &weights, now_ms) {
-            tracing::error!(%finding, "prices in different currencies are compared as they are");
+            tracing::error!(
+                %finding,
+                "inventory and weights do not fit; prices in other currencies are compared as they are, and a bound \
+                 of an unknown topic has no effect"
+            );
         }
         for stale in check::stale_rates(&inventory, &weights, now_ms) {
             tracing::warn!(reason = stale, "scores compare prices by an old exchange rate");

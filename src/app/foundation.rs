@@ -24,6 +24,7 @@ use crate::world::images::ImageSet;
 use crate::world::leasing::Leasing;
 use crate::world::live::Live;
 use crate::world::recent_stages::RecentStages;
+use crate::world::topic_shares::TopicShares;
 use anyhow::Context;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub(crate) struct Foundation {
     pub(crate) leasing: Arc<Leasing>,
     /// Opportunities that are counted and not yet recorded.
     pub(crate) opportunities: Arc<OpportunityCounters>,
+    /// Slots of today by topic and advertiser.
+    pub(crate) topic_shares: Arc<TopicShares>,
     /// Counts of the stages at which slots were lost.
     pub(crate) recent_stages: Arc<RecentStages>,
     /// Random number of this process start.
@@ -122,6 +125,7 @@ impl Foundation {
             log: Arc::new(log),
             leasing: Arc::new(leasing),
             opportunities: Arc::default(),
+            topic_shares: Arc::default(),
             recent_stages: Arc::default(),
             clock,
             catalog,

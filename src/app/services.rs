@@ -185,6 +185,7 @@ fn reporting_of(foundation: &Foundation) -> Reporting {
         ledger: foundation.ledger.clone(),
         log: foundation.log.clone(),
         recent_stages: foundation.recent_stages.clone(),
+        topic_shares: foundation.topic_shares.clone(),
     })
 }
 
@@ -235,6 +236,7 @@ fn events(
         keyring: keyring.clone(),
         budgets: foundation.budgets.clone(),
         opportunities: foundation.opportunities.clone(),
+        topic_shares: foundation.topic_shares.clone(),
         visitors: VisitorLimits::new(&limits.quotas(), limits.visitors, rand::random()),
         exchange: foundation.cluster.visitors.clone(),
         reporting: reporting.clone(),
@@ -270,6 +272,7 @@ fn publishing(foundation: &Foundation, replaying: &Arc<Replaying>) -> Publishing
         ledger: foundation.ledger.clone(),
         log: foundation.log.clone(),
         budgets: foundation.budgets.clone(),
+        topic_shares: foundation.topic_shares.clone(),
         leasing: foundation.leasing.clone(),
         effect: replaying.clone(),
         pending: foundation.pending.clone(),

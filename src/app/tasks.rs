@@ -25,6 +25,8 @@ use tokio::time::MissedTickBehavior;
 const STATE_EVERY: Duration = Duration::from_millis(100);
 /// Interval for reading the traffic of the last weeks.
 const TRAFFIC_EVERY: Duration = Duration::from_hours(1);
+/// Interval for learning which creatives get clicks.
+const ROTATION_EVERY: Duration = Duration::from_mins(5);
 /// Interval for settling pending events, recording opportunities and checking free disk space.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Interval for checking whether missing images were restored.
@@ -79,6 +81,7 @@ pub(crate) fn start(
     let running = vec![
         tokio::spawn(refresh_state(services.publishing.clone())),
         tokio::spawn(read_traffic(services.publishing.clone())),
+        tokio::spawn(learn_rotation(services.publishing.clone())),
         tokio::spawn(tick(services.events.clone())),
         tokio::spawn(check_disk_space(services.delivery.clone())),
         tokio::spawn(restore_images(services.publishing.clone())),
@@ -158,6 +161,14 @@ async fn read_traffic(publishing: Arc<Publishing>) {
     loop {
         interval.tick().await;
         publishing.read_traffic().await;
+    }
+}
+
+async fn learn_rotation(publishing: Arc<Publishing>) {
+    let mut interval = every(ROTATION_EVERY);
+    loop {
+        interval.tick().await;
+        publishing.learn_rotation().await;
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn inventories(old: &Inventory, new: &Inventory) -> Vec<ListDifferenc
 /// currency as a number.
 pub(crate) fn weights(old: &Weights, new: &Weights) -> Vec<FieldChange> {
     let keyed = |weights: &Weights| {
-        let mut found = value(weights);
+        let mut found = weights.complete();
         if let Some(table) = &weights.exchange_rates {
             let mut rates = serde_json::Map::new();
             for rate in &table.rates {

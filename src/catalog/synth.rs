@@ -3,7 +3,7 @@
 //! topics and entities of the example inventory, so that the example requests work on it.
 
 use crate::catalog::files;
-use crate::domain::campaign::{Budget, Campaign, EndRule, Flight, Pacing, ServingStatus};
+use crate::domain::campaign::{Budget, Campaign, EndRule, Flight, Pacing, Rotation, ServingStatus};
 use crate::domain::entity::{EntityDoc, EntityKind};
 use crate::domain::event::{Pricing, Tier};
 use crate::domain::hours::Hours;
@@ -175,6 +175,7 @@ fn flight(inventory: &mut Inventory, generator: &mut Generator, number: usize, a
         hours: Hours::default(),
         targeting: targeting(inventory, generator),
         accepts_sensitive: generator.chance(10),
+        rotation: Rotation::Weights,
         status: if generator.chance(1) { ServingStatus::Paused } else { ServingStatus::Active },
         paused_by: None,
     });

@@ -151,6 +151,24 @@ fn render_slot(out: &mut String, slot: &Value, all: bool) {
         ),
         false => writeln!(out, "\n{}: no fill, {}", text(&slot["key"]), text(&result["reason"])),
     };
+    let rotation = &result["rotation"];
+    if let Some(creatives) = rotation["creatives"].as_array() {
+        let from = match rotation["learned_from"].as_str() {
+            Some(scope) => format!(", learned from its {}", scope.replace('_', " ")),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "rotation {}{from}", text(&rotation["rotation"]));
+        let mut creatives_table = table();
+        creatives_table.set_header(["creative", "variant", "probability"]);
+        for one in creatives {
+            creatives_table.add_row([
+                text(&one["creative"]),
+                text(&one["variant"]),
+                percent(&one["probability"]),
+            ]);
+        }
+        let _ = writeln!(out, "{creatives_table}");
+    }
     let candidates = slot["candidates"].as_array().map(Vec::as_slice).unwrap_or_default();
     if !candidates.is_empty() {
         let mut candidates_table = table();

@@ -27,6 +27,7 @@ mod replay_text;
 mod rollback;
 mod schema;
 mod serve;
+mod shares;
 mod store;
 mod synth;
 mod why;
@@ -80,6 +81,8 @@ enum Verb {
     Gaps(gaps::Gaps),
     /// Replay recorded decisions: what other weights or another inventory would have changed.
     Replay(replay::Replay),
+    /// Show which part of each topic's slots today each advertiser has.
+    Shares(shares::Shares),
     /// Export every event with its verdict.
     Export(export::Export),
     /// Recompute the ledger from the journal and report mismatches.
@@ -140,6 +143,7 @@ impl Command {
             Some(Verb::Why(verb)) => verb.run(output),
             Some(Verb::Gaps(verb)) => verb.run(output),
             Some(Verb::Replay(verb)) => verb.run(output),
+            Some(Verb::Shares(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
             Some(Verb::Journal(verb)) => verb.run(output),

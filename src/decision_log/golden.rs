@@ -8,8 +8,9 @@ use crate::domain::targeting::PageFacts;
 use crate::domain::taxonomy::TopicIx;
 use crate::journal::frame;
 use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
+use crate::selection::rotation::{Rotations, Row, Scope};
 use crate::selection::rules::Mask;
-use crate::selection::snapshot::{State, Ticket};
+use crate::selection::snapshot::{Closed, State, Ticket};
 use smallvec::smallvec;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,15 @@ fn lines(version: u8) -> Vec<Line> {
         };
         tickets.iter().filter(|_| version >= 4).map(ticket).collect()
     };
+    let row = |place, scope, parts: &[u16]| Row { place, scope, parts: parts.into() };
+    let rotations = [
+        row(7, Scope::Flight, &[9_500, 500]),
+        row(7, Scope::Group(300), &[1, 2]),
+        row(90_000, Scope::Topic(3), &[1, u16::MAX, 3]),
+    ];
+    let since_5 = |rows: &[Row]| rows.iter().filter(|_| version >= 5).cloned().collect();
+    let closed_since_5 =
+        |pairs: &[Closed]| pairs.iter().filter(|_| version >= 5).copied().collect();
     let hash = |of: &str| of.repeat(32);
     let world = WorldLine {
         inventory: hash("a"),
@@ -49,6 +59,8 @@ fn lines(version: u8) -> Vec<Line> {
             paced: vec![(1, 1 << 31)],
             paused: vec![2, 70_000],
             tickets: tickets(&[(8, 1 << 30, 0), (90_000, Ticket::ALL, 3)]),
+            rotations: Rotations::new(since_5(&rotations)),
+            closed: closed_since_5(&[(0, 3), (4, 300)]),
         },
     };
     let change = StateChange {
@@ -61,6 +73,10 @@ fn lines(version: u8) -> Vec<Line> {
         resumed: vec![2],
         tickets: tickets(&[(8, 0, 300)]),
         returned: if version >= 4 { vec![90_000] } else { Vec::new() },
+        rotations: since_5(&[row(7, Scope::Flight, &[500, 9_500])]),
+        forgotten: if version >= 5 { vec![(7, Scope::Group(300))] } else { Vec::new() },
+        closed: closed_since_5(&[(4, 2)]),
+        reopened: closed_since_5(&[(0, 3)]),
     };
     let decisions = (0..BASES.len()).map(|at| Line::Decision(Box::new(decision(at))));
     let worlds = [Line::World(world), Line::Change(change)];

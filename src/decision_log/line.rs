@@ -6,8 +6,9 @@ use crate::domain::party::Style;
 use crate::selection::choose::Winner;
 use crate::selection::compiled::place_bit;
 use crate::selection::page::Page;
+use crate::selection::rotation::{Row, Scope};
 use crate::selection::rules::Mask;
-use crate::selection::snapshot::{State, Ticket};
+use crate::selection::snapshot::{Closed, State, Ticket};
 use std::sync::Arc;
 
 /// One record of the log.
@@ -30,7 +31,7 @@ pub(crate) struct WorldLine {
     pub(crate) weights: String,
     /// Content hash of the label table.
     pub(crate) labels: String,
-    /// Spent, paced and paused flights.
+    /// Spent, paced and paused flights, rotations, closed topics.
     pub(crate) state: State,
 }
 
@@ -55,6 +56,14 @@ pub(crate) struct StateChange {
     pub(crate) tickets: Vec<Ticket>,
     /// Flights that have none any more.
     pub(crate) returned: Vec<u32>,
+    /// New rows of rotations, and others for the same pages.
+    pub(crate) rotations: Vec<Row>,
+    /// Rows of rotations that are gone.
+    pub(crate) forgotten: Vec<(u32, Scope)>,
+    /// Advertisers that have taken their part of a topic since the previous state.
+    pub(crate) closed: Vec<Closed>,
+    /// Advertisers that may take more of a topic again.
+    pub(crate) reopened: Vec<Closed>,
 }
 
 fn only_in_first<T: PartialEq + Copy>(from: &[T], to: &[T]) -> Vec<T> {
@@ -80,6 +89,8 @@ impl StateChange {
         let (paused, resumed) = sorted_difference(&from.paused, &to.paused);
         let positions =
             |list: &[(u32, u32)]| list.iter().map(|(place, _)| *place).collect::<Vec<_>>();
+        let (rotations, forgotten) = from.rotations.difference(&to.rotations);
+        let (closed, reopened) = sorted_difference(&from.closed, &to.closed);
         StateChange {
             number: to.number,
             spent,
@@ -90,17 +101,23 @@ impl StateChange {
             resumed,
             tickets: only_in_first(&to.tickets, &from.tickets),
             returned: sorted_difference(&places(&from.tickets), &places(&to.tickets)).1,
+            rotations,
+            forgotten,
+            closed,
+            reopened,
         }
     }
 
     pub(crate) fn apply(&self, state: &mut State) {
-        let merge = |list: &mut Vec<u32>, add: &[u32], remove: &[u32]| {
-            list.retain(|place| !remove.contains(place));
+        fn merge<T: Ord + Copy>(list: &mut Vec<T>, add: &[T], remove: &[T]) {
+            list.retain(|one| !remove.contains(one));
             list.extend_from_slice(add);
             list.sort_unstable();
-        };
+        }
         merge(&mut state.spent, &self.spent, &self.unspent);
         merge(&mut state.paused, &self.paused, &self.resumed);
+        merge(&mut state.closed, &self.closed, &self.reopened);
+        state.rotations = state.rotations.changed(&self.rotations, &self.forgotten);
         state.paced.retain(|(place, _)| {
             !self.unpaced.contains(place) && !self.paced.iter().any(|(new, _)| new == place)
         });
@@ -174,6 +191,7 @@ impl From<&Winner> for Chosen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::selection::rotation;
     use proptest::prelude::*;
 
     prop_compose! {
@@ -182,6 +200,8 @@ mod tests {
             paused in prop::collection::btree_set(0u32..40, 0..20),
             paced in prop::collection::btree_map(0u32..40, 0u32..3, 0..20),
             tickets in prop::collection::btree_map(0u32..40, (0u32..3, 0u32..3), 0..20),
+            rotations in rotation::tests::table(),
+            closed in prop::collection::btree_set((0u32..4, 0u32..4), 0..9),
         ) -> State {
             let ticket = |(place, (share, turn))| Ticket { place, share, turn };
             State {
@@ -190,6 +210,8 @@ mod tests {
                 paced: paced.into_iter().collect(),
                 paused: paused.into_iter().collect(),
                 tickets: tickets.into_iter().map(ticket).collect(),
+                rotations,
+                closed: closed.into_iter().collect(),
             }
         }
     }

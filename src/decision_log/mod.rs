@@ -25,6 +25,7 @@ mod v1;
 mod v2;
 mod v3;
 mod v4;
+mod v5;
 pub(crate) mod writer;
 
 pub(crate) use line::{DecisionLine, SlotLine, WorldLine};

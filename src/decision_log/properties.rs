@@ -238,7 +238,8 @@ fn no_decision_is_replayed_on_a_world_that_cannot_be_read() {
 #[test]
 fn a_segment_in_a_newer_format_is_named_and_stays_until_the_retention_period_is_over() {
     let (folder, segment, mut bytes) = small_log();
-    bytes[..8].copy_from_slice(b"ADJDEC05");
+    let (newer, own) = (stored::VERSION + 1, stored::VERSION);
+    bytes[..8].copy_from_slice(format!("ADJDEC{newer:02}").as_bytes());
     std::fs::write(&segment, &bytes).unwrap();
     let log = DecisionLog::start(folder.path(), 8, 6_000, options(64)).unwrap();
     for second in 6..9 {
@@ -247,7 +248,8 @@ fn a_segment_in_a_newer_format_is_named_and_stays_until_the_retention_period_is_
     }
 
     let place = unreadable(folder.path(), decision(2_000, 2).request);
-    assert!(place.reason.starts_with("its format is 5 and this version reads formats up to 4"));
+    let reason = format!("its format is {newer} and this version reads formats up to {own}");
+    assert!(place.reason.starts_with(&reason), "{place}");
     assert_eq!(std::fs::read(&segment).unwrap(), bytes);
     for hour in [2, 3] {
         log.record_decision(&decision(hour * 3_600_000, 0));

@@ -11,18 +11,19 @@
 //! | 2 | magic `ADJDEC02`, incarnation u64, CRC-32 of all before | [`v2::Page`]: adds sentiment and verified |
 //! | 3 | as 2, with magic `ADJDEC03` | [`v3::Page`]: adds custom context |
 //! | 4 | as 2, with magic `ADJDEC04` | as 3; [`v4::Line`]: the state has tickets |
+//! | 5 | as 2, with magic `ADJDEC05` | as 3; [`v5::Line`]: the state has rotations and closed topics |
 
 use crate::decision_log::line::{DecisionLine, Line, StateChange, WorldLine};
-use crate::decision_log::{v1, v2, v3, v4};
+use crate::decision_log::{v1, v2, v3, v4, v5};
 use crate::journal::frame;
 use serde::Deserialize;
 
 /// The format version that is written, and the newest one that is read.
-pub(crate) const VERSION: u8 = 4;
+pub(crate) const VERSION: u8 = 5;
 const FAMILY: &[u8; 6] = b"ADJDEC";
-const MAGIC: &[u8; 8] = b"ADJDEC04";
+const MAGIC: &[u8; 8] = b"ADJDEC05";
 /// Magics of earlier versions with the same header.
-const EARLIER: [(u8, &[u8; 8]); 2] = [(2, b"ADJDEC02"), (3, b"ADJDEC03")];
+const EARLIER: [(u8, &[u8; 8]); 3] = [(2, b"ADJDEC02"), (3, b"ADJDEC03"), (4, b"ADJDEC04")];
 /// Length of the header that is written, in bytes.
 pub(crate) const HEADER: usize = 20;
 
@@ -105,7 +106,8 @@ pub(crate) fn decode(version: u8, line: &[u8]) -> Result<Line, String> {
         1 => v1::Line::<v1::Page<'_>>::try_into(from_bytes(line)?),
         2 => v1::Line::<v2::Page<'_>>::try_into(from_bytes(line)?),
         3 => v1::Line::<v3::Page<'_>>::try_into(from_bytes(line)?),
-        _ => v4::Line::try_into(from_bytes(line)?),
+        4 => v4::Line::try_into(from_bytes(line)?),
+        _ => v5::Line::try_into(from_bytes(line)?),
     }
 }
 
@@ -121,18 +123,18 @@ fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
 }
 
 /// Appends an encoded line to `out`.
-fn encode(line: &v4::Line<'_>, out: Vec<u8>) -> Vec<u8> {
+fn encode(line: &v5::Line<'_>, out: Vec<u8>) -> Vec<u8> {
     postcard::to_extend(line, out).expect("a line is plain data")
 }
 
 /// Appends the line of a world to `out`.
 pub(crate) fn encode_world(line: &WorldLine, out: Vec<u8>) -> Vec<u8> {
-    encode(&v4::Line::World(line.into()), out)
+    encode(&v5::Line::World(line.into()), out)
 }
 
 /// Appends the line of a change of state to `out`.
 pub(crate) fn encode_change(line: &StateChange, out: Vec<u8>) -> Vec<u8> {
-    encode(&v4::Line::Change(line.into()), out)
+    encode(&v5::Line::Change(line.into()), out)
 }
 
 /// Appends the line of a decision to `out`. Only a page with more topics, entities, keywords or
@@ -144,7 +146,7 @@ pub(crate) fn encode_decision(line: &DecisionLine, out: Vec<u8>) -> Vec<u8> {
 /// Encodes the record of a decision, in format [`VERSION`], after `out`.
 pub(crate) fn encode_record(line: &DecisionLine, world: &WorldLine, out: Vec<u8>) -> Vec<u8> {
     let line = v1::Decision::new(line, v3::Page::from(&*line.page));
-    postcard::to_extend(&(line, v4::World::from(world)), out).expect("a record is plain data")
+    postcard::to_extend(&(line, v5::World::from(world)), out).expect("a record is plain data")
 }
 
 /// Decodes the record of a decision in format `version`, or returns why that is not possible.
@@ -169,6 +171,10 @@ pub(crate) fn decode_record(
         4 => {
             let (line, world): Record<'_, v3::Page<'_>, v4::World<'_>> = from_bytes(bytes)?;
             Ok((line.try_into()?, world.into()))
+        }
+        5 => {
+            let (line, world): Record<'_, v3::Page<'_>, v5::World<'_>> = from_bytes(bytes)?;
+            Ok((line.try_into()?, world.try_into()?))
         }
         _ => {
             Err(format!("its format is {version}, and this version reads formats up to {VERSION}"))

@@ -1,6 +1,6 @@
 //! Version 4: the state has tickets.
 
-use crate::decision_log::line::{DecisionLine, StateChange, WorldLine};
+use crate::decision_log::line::{StateChange, WorldLine};
 use crate::decision_log::{line, v1, v3};
 use crate::selection::snapshot::Ticket;
 use serde::{Deserialize, Serialize};
@@ -62,9 +62,9 @@ impl<'a> From<&'a StateChange> for Change<'a> {
     }
 }
 
-impl<'a> From<&'a DecisionLine> for Line<'a> {
-    fn from(line: &'a DecisionLine) -> Line<'a> {
-        Line::Decision(v1::Decision::new(line, v3::Page::from(&*line.page)))
+impl From<Change<'_>> for StateChange {
+    fn from(Change { base, tickets, returned }: Change<'_>) -> StateChange {
+        StateChange { tickets: read(tickets), returned, ..base.into() }
     }
 }
 
@@ -74,10 +74,7 @@ impl TryFrom<Line<'_>> for line::Line {
     fn try_from(stored: Line<'_>) -> Result<line::Line, String> {
         Ok(match stored {
             Line::World(world) => line::Line::World(world.into()),
-            Line::Change(Change { base, tickets, returned }) => {
-                let tickets = read(tickets);
-                line::Line::Change(StateChange { tickets, returned, ..base.into() })
-            }
+            Line::Change(change) => line::Line::Change(change.into()),
             Line::Decision(decision) => line::Line::Decision(Box::new(decision.try_into()?)),
         })
     }

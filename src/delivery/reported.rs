@@ -37,11 +37,9 @@ impl Delivery {
 
 /// What a slot is attributed to: the topic and entity that the winner matched, else the page's first.
 fn attributed(page: &Page, slot: usize, win: Option<&Winner>) -> PageNumbers {
-    let matched = win.map(|win| &win.matched);
-    let topic = matched.and_then(|matched| matched.topic);
-    let topic = topic.or_else(|| page.topics.first().copied());
-    let entity = matched.and_then(|matched| matched.entity);
-    let entity = entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
+    let matched = win.map(|win| win.matched).unwrap_or_default();
+    let topic = matched.attributed_topic(page);
+    let entity = matched.entity.or_else(|| page.entities.first().map(|(entity, _)| *entity));
     let placement = page.slots[slot].placement;
     PageNumbers {
         publisher: page.publisher,

@@ -141,6 +141,9 @@ pub struct Flight {
     /// Whether it may run on pages about a sensitive topic.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) accepts_sensitive: bool,
+    /// How its creatives take turns.
+    #[serde(default, skip_serializing_if = "Rotation::is_by_weights")]
+    pub(crate) rotation: Rotation,
     /// Paused in a file: not served.
     #[serde(default, skip_serializing_if = "ServingStatus::is_active")]
     pub status: ServingStatus,
@@ -185,6 +188,27 @@ impl EndRule {
     /// Whether it ends: the default, left out of stored documents.
     pub(crate) fn is_hard(&self) -> bool {
         *self == EndRule::Hard
+    }
+}
+
+string_enum! {
+    /// How the creatives of a flight take turns.
+    #[derive(Default)]
+    Rotation {
+        /// By the weights of the creatives and their text variants.
+        #[default]
+        Weights = "weights",
+        /// Each creative as often as the others, whatever its weight.
+        Even = "even",
+        /// Creatives that get more clicks on pages of a topic more often there, as learned from what counted.
+        Optimise = "optimise",
+    }
+}
+
+impl Rotation {
+    /// Whether it is by weights: the default, left out of stored documents.
+    pub(crate) fn is_by_weights(&self) -> bool {
+        *self == Rotation::Weights
     }
 }
 

@@ -142,6 +142,12 @@ impl Taxonomy {
         Some(TopicIx(u32::try_from(at).ok()?))
     }
 
+    /// The topic with this text as its id.
+    pub(crate) fn of_text(&self, id: &str) -> Option<TopicIx> {
+        let at = self.ids.binary_search_by(|one| one.as_str().cmp(id)).ok()?;
+        Some(TopicIx(u32::try_from(at).ok()?))
+    }
+
     /// Every topic, in id order.
     pub(crate) fn all(&self) -> impl Iterator<Item = TopicIx> + use<> {
         (0..u32::try_from(self.ids.len()).unwrap_or(u32::MAX)).map(TopicIx)
@@ -164,6 +170,12 @@ impl Taxonomy {
     /// The topic itself and its ancestors, nearest first.
     pub(crate) fn with_ancestors(&self, topic: TopicIx) -> Vec<TopicIx> {
         self.ancestors[topic.0 as usize].clone()
+    }
+
+    /// The first ancestor of a topic; the topic itself if it has no parent.
+    pub(crate) fn root(&self, topic: TopicIx) -> TopicIx {
+        let chain = self.ancestors.get(topic.0 as usize);
+        chain.and_then(|chain| chain.last()).copied().unwrap_or(topic)
     }
 
     /// Whether `inner` is `outer` or a descendant of it.

@@ -22,6 +22,7 @@ use crate::traffic::limits::VisitorLimits;
 use crate::traffic::{EventKeys, EventSource};
 use crate::world::Worlds;
 use crate::world::budgets::Budgets;
+use crate::world::topic_shares::TopicShares;
 use arc_swap::ArcSwap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -48,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) budgets: Arc<Budgets>,
     /// Counts of opportunities, which decisions increment.
     pub(crate) opportunities: Arc<OpportunityCounters>,
+    /// Slots of today by topic and advertiser, which recorded opportunities increment.
+    pub(crate) topic_shares: Arc<TopicShares>,
     /// Rate limits by visitor, address and network.
     pub(crate) visitors: VisitorLimits,
     /// Exchanges visitor activity with other instances.
@@ -106,9 +109,13 @@ impl Events {
         while !pending.is_empty() {
             let rest = pending.split_off(pending.len().min(ROWS));
             let rows = self.resolve(&pending).await;
-            if let Err(error) = self.parts.ledger.write(0, &Record::Opportunities(rows)).await {
+            let record = Record::Opportunities(rows);
+            if let Err(error) = self.parts.ledger.write(0, &record).await {
                 self.parts.opportunities.restore(pending.into_iter().chain(rest));
                 return Err(error);
+            }
+            if let Record::Opportunities(rows) = &record {
+                self.parts.topic_shares.count(rows, self.parts.clock.now_ms());
             }
             pending = rest;
         }

@@ -3,7 +3,9 @@
 use crate::domain::event::Tier;
 use crate::domain::targeting::PageFacts;
 use crate::explain::replay::Replay;
-use crate::explain::terms::{TermsView, factor, terms};
+use crate::explain::rotation;
+use crate::explain::rotation::RotationView;
+use crate::explain::terms::{TermsView, chance, factor, terms};
 use crate::selection::choose::Winner;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::snapshot::Snapshot;
@@ -150,6 +152,9 @@ pub(crate) struct ResultView {
     /// P(creative and variant | flight).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) creative_propensity: Option<f64>,
+    /// What the creative was drawn from, if the flight had a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rotation: Option<RotationView>,
 }
 
 /// Count of a filter stage.
@@ -213,10 +218,6 @@ pub(crate) struct Want {
     pub(crate) score_factor_needed: Option<f64>,
     /// Required changes, as sentences.
     pub(crate) changes: Vec<String>,
-}
-
-pub(super) fn chance(part: u32) -> f64 {
-    f64::from(part) / 4_294_967_296.0
 }
 
 pub(super) fn flight_id(snapshot: &Snapshot, place: usize) -> &str {
@@ -343,6 +344,7 @@ fn result_view(snapshot: &Snapshot, traced: &SlotTrace) -> ResultView {
         style: None,
         flight_propensity: None,
         creative_propensity: None,
+        rotation: None,
     };
     let win: &Winner = match &traced.result {
         Err(reason) => return ResultView { reason: Some(reason.to_string()), ..empty },
@@ -358,6 +360,7 @@ fn result_view(snapshot: &Snapshot, traced: &SlotTrace) -> ResultView {
         style: Some(win.style.to_string()),
         flight_propensity: Some(chance(win.flight_propensity)),
         creative_propensity: Some(chance(win.creative_propensity)),
+        rotation: rotation::of_winner(snapshot, win, traced),
         ..empty
     }
 }

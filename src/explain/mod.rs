@@ -4,6 +4,7 @@ pub(crate) mod document;
 pub(crate) mod redact;
 pub(crate) mod remote;
 pub(crate) mod replay;
+pub(crate) mod rotation;
 mod terms;
 pub(crate) mod want;
 

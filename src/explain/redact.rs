@@ -38,6 +38,8 @@ pub(crate) fn redact(explanation: &mut Explanation, audience: &Audience) {
         Audience::Publisher(_) => {
             for slot in &mut explanation.slots {
                 slot.removed.clear();
+                // What its advertiser learned about its own creatives.
+                slot.result.rotation = None;
                 for candidate in &mut slot.candidates {
                     candidate.score = None;
                     candidate.terms = None;
@@ -58,6 +60,7 @@ pub(crate) fn redact(explanation: &mut Explanation, audience: &Audience) {
                     slot.result.style = None;
                     slot.result.flight_propensity = None;
                     slot.result.creative_propensity = None;
+                    slot.result.rotation = None;
                 }
             }
             let mine: Vec<String> = explanation

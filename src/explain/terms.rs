@@ -94,6 +94,11 @@ fn price(snapshot: &Snapshot, place: usize, at_ms: i64) -> Option<PriceView> {
     Some(PriceView { pricing: flight.pricing, micros, currency: currency.to_string(), reference })
 }
 
+/// A probability in units of 2^-32 as a number from 0 to 1.
+pub(super) fn chance(part: u32) -> f64 {
+    f64::from(part) / 4_294_967_296.0
+}
+
 /// `exp` of a logarithm, rounded for display.
 pub(super) fn factor(ln: Q32) -> f64 {
     (ln.to_f64().exp() * 10_000.0).round() / 10_000.0

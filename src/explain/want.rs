@@ -1,9 +1,9 @@
 //! Why a creative did not win, and what would make it win.
 
 use crate::domain::creative::CreativeState;
-use crate::explain::document::{Want, chance, flight_id};
+use crate::explain::document::{Want, flight_id};
 use crate::explain::replay::Replay;
-use crate::explain::terms::factor;
+use crate::explain::terms::{chance, factor};
 use crate::selection::choose::Request;
 use crate::selection::dice::{Dice, Purpose};
 use crate::selection::draw;

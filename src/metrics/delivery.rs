@@ -96,6 +96,25 @@ impl Metrics {
         (1..new).contains(&own.placements.room())
     }
 
+    /// Sets the largest part that one advertiser has of each topic, given in order of importance: the first `own`
+    /// have series of their own.
+    pub(crate) fn set_topic_shares<'a>(
+        &self,
+        shares: impl Iterator<Item = (&'a str, f64)>,
+        own: usize,
+    ) {
+        self.topic_share.reset();
+        let mut others: f64 = 0.0;
+        for (at, (topic, share)) in shares.enumerate() {
+            if at < own {
+                self.topic_share.with_label_values(&[topic]).set(share);
+            } else {
+                others = others.max(share);
+            }
+        }
+        self.topic_share.with_label_values(&[OTHER]).set(others);
+    }
+
     pub(super) fn set_delivery(&self, rows: &DeliveryRows) {
         let mut own = self.own_delivery.lock().unwrap_or_else(PoisonError::into_inner);
         self.set_flights(&mut own.flights, rows);

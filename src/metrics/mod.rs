@@ -144,6 +144,18 @@ metrics! {
     /// Only flights between their start and their end have a series.
     pace: GaugeVec = "flight_pace_ratio" (flight);
 
+    // What the state lists for decisions.
+
+    /// The largest part that one advertiser has of a topic's slots on this UTC day, 0 to 1, as far as this instance
+    /// knows: of twenty topics with a bound, those with the most slots; of the rest the largest, as `other`.
+    topic_share: GaugeVec = "topic_share_max_ratio" (topic) in ([OTHER]);
+    /// Advertisers that get no more slots of a topic for now, once for each of its topics.
+    topics_closed: IntGauge = "topic_shares_closed";
+    /// Rows of what was learned about the creatives of flights with rotation `optimise`.
+    rotation_rows: IntGauge = "rotation_rows";
+    /// How long it took to learn that the last time.
+    rotation_seconds: Gauge = "rotation_learn_seconds";
+
     // Journal and ledger.
 
     /// 1 while the journal records events, else 0.

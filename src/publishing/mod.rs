@@ -4,10 +4,12 @@ pub mod apply;
 pub(crate) mod currency;
 pub(crate) mod error;
 pub(crate) mod file;
+pub(crate) mod flight_rotation;
 pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod images;
 pub(crate) mod pending;
+pub(crate) mod rotation;
 pub(crate) mod source;
 pub(crate) mod state;
 
@@ -24,6 +26,8 @@ use crate::world::Worlds;
 use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
 use crate::world::pace::Pacer;
+use crate::world::rotation::RotationLearner;
+use crate::world::topic_shares::TopicShares;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
@@ -46,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) log: Arc<DecisionLog>,
     /// Campaign budgets, shared with the ledger's listener.
     pub(crate) budgets: Arc<Budgets>,
+    /// Slots of today by topic and advertiser.
+    pub(crate) topic_shares: Arc<TopicShares>,
     /// The terms on which this instance may sell.
     pub(crate) leasing: Arc<Leasing>,
     /// Predicts what a change does, for the guard.
@@ -67,6 +73,8 @@ pub struct Publishing {
     pacer: Mutex<Pacer>,
     /// Changes of files that wait for confirmation.
     pending: PendingChanges,
+    /// Which creatives get clicks.
+    learner: Arc<Mutex<RotationLearner>>,
 }
 
 impl Publishing {
@@ -81,6 +89,7 @@ impl Publishing {
         Publishing {
             next_state: Mutex::new(live.world.state.number + 1),
             pacer: Mutex::default(),
+            learner: Arc::default(),
             catalog_lock: tokio::sync::Mutex::new(()),
             pending: PendingChanges::new(pending),
             parts,

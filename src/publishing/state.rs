@@ -19,6 +19,7 @@ use crate::world::images::ImageSet;
 use crate::world::lease::LeaseTerms;
 use crate::world::live::Live;
 use crate::world::pace::{Pacer, Shares};
+use crate::world::topic_shares;
 use crate::world::traffic_history::TrafficHistory;
 use jiff::Timestamp;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -42,7 +43,8 @@ impl Publishing {
         let moved = moved || terms.is_some();
         let Shares { paced, tickets } = self.shares(&live, terms.as_ref(), now_ms);
         let old = &live.world.state;
-        let has_pace = paced == old.paced && tickets == old.tickets;
+        let closed = self.parts.topic_shares.closed(live.snapshot(), now_ms);
+        let has_pace = paced == old.paced && tickets == old.tickets && closed == old.closed;
         if !moved && has_pace {
             return;
         }
@@ -50,16 +52,27 @@ impl Publishing {
         if spent == old.spent && has_pace {
             return;
         }
-        let state = State { number: *next, spent, paced, paused: old.paused.clone(), tickets };
+        let state = State {
+            number: *next,
+            spent,
+            paced,
+            paused: old.paused.clone(),
+            tickets,
+            rotations: old.rotations.clone(),
+            closed,
+        };
         *next += 1;
         self.parts.log.record_state(&state);
         self.parts.world.update(live.with_state(state));
     }
 
-    /// Reads the traffic of the last weeks, for pacing.
+    /// Reads the traffic of the last weeks, for pacing, and of today by topic, for the bounds of advertisers.
     pub(crate) async fn read_traffic(&self) {
         let (views, now_ms) = (self.parts.ledger.views(), self.parts.clock.now_ms());
-        let history = run_blocking(move || TrafficHistory::read(&views, now_ms)).await;
+        let read =
+            move || (TrafficHistory::read(&views, now_ms), topic_shares::read(&views, now_ms));
+        let (history, topics) = run_blocking(read).await;
+        self.parts.topic_shares.replace(topics, now_ms);
         self.pacer().expect(history);
     }
 
@@ -103,13 +116,16 @@ impl Publishing {
         images: ImageSet,
     ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
+        let rotations = self.rotations(&snapshot).await;
         let mut next = self.next_state.lock().unwrap_or_else(PoisonError::into_inner);
         let now_ms = self.parts.clock.now_ms();
         let fresh = Live::new(snapshot, images, &self.parts.budgets, &self.parts.metrics, *next);
         let terms = self.parts.leasing.lease_terms();
         let spent = fresh.spent(terms.as_ref(), now_ms);
         let Shares { paced, tickets } = self.shares(&fresh, terms.as_ref(), now_ms);
-        let state = State { number: *next, spent, paced, paused: Vec::new(), tickets };
+        let closed = self.parts.topic_shares.closed(fresh.snapshot(), now_ms);
+        let paused = Vec::new();
+        let state = State { number: *next, spent, paced, paused, tickets, rotations, closed };
         *next += 1;
         let live = fresh.with_state(state);
         self.parts.log.record_world(live.log_line());

@@ -331,6 +331,9 @@ fn assumptions(pass: &Pass<'_>, replayed: &Replayed) -> Vec<String> {
         "budgets, goals and pacing are as they were recorded: a flight whose budget was used up then is out on \
          both sides, and one that wins more here would use up its budget sooner than it did"
             .to_owned(),
+        "bounds on an advertiser's part of a topic closed what they closed then: another bound would close other \
+         slots"
+            .to_owned(),
         "flights that were not in the inventory then have no budget, goal or pace that limits them".to_owned(),
         "flights run at the recorded times as their dates say: one that starts later wins nothing".to_owned(),
         "readers see, click and copy as before: expected revenue is the price of what flights delivered for a \

@@ -10,8 +10,9 @@ use crate::forecast::Measured;
 use crate::replay::tally::Parties;
 use crate::selection::compile::compile;
 use crate::selection::page::Page;
+use crate::selection::rotation::Rotations;
 use crate::selection::rules::Mask;
-use crate::selection::snapshot::{Snapshot, State, Ticket};
+use crate::selection::snapshot::{Closed, Snapshot, State, Ticket};
 use crate::selection::translate::{Names, Translation};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -58,6 +59,9 @@ pub(super) struct Version {
     pub(super) snapshot: Arc<Snapshot>,
     /// `None` where the recorded positions are those of the snapshot.
     translation: Option<Translation>,
+    /// Positions of advertisers and topics, by the recorded ones.
+    advertisers: Vec<Option<u32>>,
+    topics: Vec<Option<u32>>,
     /// By rank: the flight's key in the tally.
     pub(super) flights: Vec<u32>,
     /// By the flight's key: the expected spend of a won slot, in micros.
@@ -114,7 +118,24 @@ impl Side {
         let is_same = Arc::ptr_eq(&from, &snapshot);
         let translation = (!is_same).then(|| Translation::between(&Names::of(&from), &snapshot));
         let hashes = hashes.map(Clone::clone);
-        let version = Rc::new(Version { hashes, snapshot, translation, flights, costs });
+        let advertiser = |id: &str| {
+            let found = inventory.advertisers.binary_search_by(|one| one.id.as_str().cmp(id)).ok();
+            found.and_then(|at| u32::try_from(at).ok())
+        };
+        let advertisers = from.inventory.advertisers.iter().map(|one| advertiser(one.id.as_str()));
+        let advertisers = advertisers.collect();
+        let topic = |ix| snapshot.taxonomy.resolve(from.taxonomy.id(ix).as_str()).map(|ix| ix.0);
+        let topics = from.taxonomy.all().map(topic).collect();
+        let version = Version {
+            hashes,
+            translation,
+            advertisers,
+            topics,
+            flights,
+            costs,
+            snapshot: snapshot.clone(),
+        };
+        let version = Rc::new(version);
         if self.versions.len() >= VERSIONS {
             self.versions.remove(0);
         }
@@ -179,7 +200,24 @@ impl Version {
             paused: carried(&state.paused),
             paced,
             tickets,
+            // Which creative of a flight is drawn is not compared.
+            rotations: Rotations::default(),
+            closed: self.closed(&state.closed),
         }
+    }
+
+    /// Closed pairs of advertiser and topic, unless this side has no bound.
+    fn closed(&self, recorded: &[Closed]) -> Vec<Closed> {
+        if self.snapshot.fairness.is_none() {
+            return Vec::new();
+        }
+        let carried = |(advertiser, topic): &Closed| {
+            let advertiser = self.advertisers.get(*advertiser as usize).copied()??;
+            Some((advertiser, self.topics.get(*topic as usize).copied()??))
+        };
+        let mut closed: Vec<Closed> = recorded.iter().filter_map(carried).collect();
+        closed.sort_unstable();
+        closed
     }
 
     /// The expected spend of a slot that a flight wins.

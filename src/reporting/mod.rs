@@ -13,6 +13,7 @@ pub(crate) mod recorded;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod scrape;
+pub(crate) mod topic_share;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::traffic::Arrivals;
 use crate::world::Worlds;
 use crate::world::recent_stages::RecentStages;
+use crate::world::topic_shares::TopicShares;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -46,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) log: Arc<DecisionLog>,
     /// Counts of the stages at which slots were lost.
     pub(crate) recent_stages: Arc<RecentStages>,
+    /// Slots of today by topic and advertiser.
+    pub(crate) topic_shares: Arc<TopicShares>,
 }
 
 /// The reporting service.
@@ -57,6 +61,7 @@ pub struct Reporting {
     ledger: Arc<Ledger>,
     log: Arc<DecisionLog>,
     recent_stages: Arc<RecentStages>,
+    topic_shares: Arc<TopicShares>,
     /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
     /// Currencies of billed campaigns that are not in the inventory any more.
@@ -79,7 +84,8 @@ pub(crate) struct Completeness {
 impl Reporting {
     /// Builds the service.
     pub(crate) fn new(parts: Parts) -> Reporting {
-        let Parts { clock, settings, metrics, world, ledger, log, recent_stages } = parts;
+        let Parts { clock, settings, metrics, world, ledger, log, recent_stages, topic_shares } =
+            parts;
         let (arrivals, removed_currencies) = (Arrivals::default(), Mutex::default());
         Reporting {
             clock,
@@ -89,6 +95,7 @@ impl Reporting {
             ledger,
             log,
             recent_stages,
+            topic_shares,
             arrivals,
             removed_currencies,
         }

@@ -136,6 +136,7 @@ impl Reporting {
             let count = status.errors.get(kind).copied().unwrap_or(0);
             self.metrics.set_store_errors(kind.as_str(), count);
         }
+        self.set_topic_shares(&live, now_ms);
         let delivery = self.delivery(&live, &totals.delivery, now_ms);
         self.metrics.scrape(&events, &money, &delivery)
     }

@@ -58,7 +58,7 @@ pub struct Winner {
     /// The creative's index.
     pub creative: u32,
     /// The text variant: 0 is the creative's own text, `n` its `n`th variant.
-    pub(crate) variant: u8,
+    pub variant: u8,
     /// The style to render.
     pub(crate) style: Style,
     /// The flight's score.
@@ -68,7 +68,7 @@ pub struct Winner {
     /// P(flight | earlier slots, masks, world), in units of 2^-32.
     pub flight_propensity: u32,
     /// P(creative and variant | flight), in units of 2^-32.
-    pub(crate) creative_propensity: u32,
+    pub creative_propensity: u32,
 }
 
 /// The outcome of a selection.
@@ -255,13 +255,14 @@ fn gather(
 }
 
 /// Checks the rules that need a per-flight check: dates, lost reservations, rejections by the
-/// caller, pacing.
+/// caller, the advertiser's part of the topic, pacing.
 fn passes(context: &SlotContext<'_>, place: usize) -> bool {
     let flight = &context.world.snapshot.flights[place];
     let is_excluded = |places: &[usize]| places.contains(&place);
     context.is_running(flight)
         && !is_excluded(&context.exclusions.masked)
         && !is_excluded(&context.exclusions.rejected)
+        && context.within_topic_share(flight)
         && context.on_pace(place, flight)
 }
 
@@ -288,7 +289,9 @@ pub(crate) fn draw_one(
 fn finish(context: &SlotContext<'_>, place: usize, flight_propensity: u32) -> Option<Winner> {
     let snapshot = &*context.world.snapshot;
     let flight = &snapshot.flights[place];
-    let drawn = wording::draw_one(context, flight)?;
+    let matched = score::matched(snapshot, flight, context.page);
+    let topic = matched.attributed_topic(context.page);
+    let drawn = wording::draw_one(context, place, topic)?;
     let supported = snapshot.creatives[drawn.creative as usize].styles;
     let style = context.slot.styles.iter().find(|style| supported & style_bit(**style) != 0)?;
     Some(Winner {
@@ -297,7 +300,7 @@ fn finish(context: &SlotContext<'_>, place: usize, flight_propensity: u32) -> Op
         variant: drawn.variant,
         style: *style,
         score: score::score(snapshot, flight, context.page, context.now_ms),
-        matched: score::matched(snapshot, flight, context.page),
+        matched,
         flight_propensity,
         creative_propensity: drawn.propensity,
     })

@@ -7,7 +7,7 @@ use crate::domain::campaign::Flight;
 use crate::domain::context_key::ContextKeys;
 use crate::domain::creative::CreativeState;
 use crate::domain::entity::Entities;
-use crate::domain::event::{EventKind, Pricing};
+use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::event_kinds::EventKinds;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::{LabelTable, Labels};
@@ -88,9 +88,12 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
             inventory.flights.iter().map(|flight| &*flight.targeting.custom),
         ),
         flights: Vec::new(),
+        flights_of: Vec::new(),
         creatives: Vec::new(),
         publishers: Vec::new(),
         boosts,
+        rotation: weights.rotation.clone(),
+        fairness: weights.fairness.clone(),
         tiers: [0..0, 0..0, 0..0],
         inventory,
     };
@@ -104,13 +107,18 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         let flights = ranked(&compiled);
         (hashing.join().expect("hashing plain data does not fail"), flights)
     });
-    for (number, tier) in crate::domain::event::Tier::ALL.iter().enumerate() {
+    for (number, tier) in Tier::ALL.iter().enumerate() {
         let start = flights.partition_point(|flight| flight.tier < *tier);
         let end = flights.partition_point(|flight| flight.tier <= *tier);
         compiled.tiers[number] = start..end;
     }
     compiled.creatives = creative_rows(&compiled.inventory, &flights, hashes.1);
     compiled.inventory_hash = hashes.0;
+    let mut flights_of = vec![Vec::new(); compiled.inventory.advertisers.len()];
+    for (place, flight) in (0u32..).zip(&flights).filter(|(_, one)| one.tier != Tier::House) {
+        flights_of[flight.advertiser].push(place);
+    }
+    compiled.flights_of = flights_of.into_iter().map(Vec::into_boxed_slice).collect();
     compiled.flights = flights;
     compiled.publishers =
         (0..compiled.inventory.publishers.len()).map(|doc| publisher_row(&compiled, doc)).collect();
@@ -217,6 +225,7 @@ fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<Fl
         pricing: flight.pricing,
         price: Micros::try_from(flight.pricing.price_of_one(flight.price_micros)).ok()?,
         copy_price: flight.copy_price_micros.unwrap_or_default(),
+        rotation: flight.rotation,
         needs: needs(flight),
         sponsor: compiled.advertiser_entities[advertiser],
         restricted_categories: compiled.campaign_categories[campaign]

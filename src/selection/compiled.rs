@@ -1,5 +1,6 @@
 //! The compiled inventory with its weights and labels, identified by hashes.
 
+use crate::domain::campaign::Rotation;
 use crate::domain::context_key::ContextKeys;
 use crate::domain::entity::{Entities, EntityIx};
 use crate::domain::event::{Pricing, Tier};
@@ -13,6 +14,7 @@ use crate::domain::page_address::Prefix;
 use crate::domain::party::{Style, SubjectConflict};
 use crate::domain::region::{Country, Regions};
 use crate::domain::taxonomy::{Taxonomy, TopicIx};
+use crate::domain::weights::{Fairness, RotationWeights};
 use crate::domain::zone::Zone;
 use crate::selection::boosts::Boosts;
 use crate::selection::fixed::Q32;
@@ -46,6 +48,8 @@ pub struct Compiled {
     pub(crate) context_keys: ContextKeys,
     /// The flights, in rank order.
     pub flights: Vec<FlightRow>,
+    /// The places of each advertiser's flights that are not of the house tier, by advertiser index.
+    pub(crate) flights_of: Vec<Box<[u32]>>,
     /// The creatives, in id order.
     pub(crate) creatives: Vec<CreativeRow>,
     /// The publishers, in id order.
@@ -60,6 +64,10 @@ pub struct Compiled {
     pub(crate) campaign_categories: Vec<Box<[usize]>>,
     /// The scoring weights as logarithms.
     pub(crate) boosts: Boosts,
+    /// How flights with rotation `optimise` learn.
+    pub(crate) rotation: RotationWeights,
+    /// The most that one advertiser may take of a topic's slots.
+    pub(crate) fairness: Option<Fairness>,
     /// The range of each tier's flights in rank order, in the order of [`Tier::ALL`].
     pub(crate) tiers: [std::ops::Range<usize>; 3],
 }
@@ -101,6 +109,8 @@ pub struct FlightRow {
     pub(crate) price: Micros,
     /// The additional price of a copied command.
     pub(crate) copy_price: Micros,
+    /// How its creatives take turns.
+    pub(crate) rotation: Rotation,
     /// The events that it is billed by and that its goals count.
     pub(crate) needs: EventKinds,
     /// The entity of its advertiser.
@@ -111,7 +121,7 @@ pub struct FlightRow {
     /// Styles of its live creatives, one bit each in the order of [`Style::ALL`].
     pub(crate) styles: u8,
     /// Indices of its live creatives.
-    pub(crate) creatives: Box<[u32]>,
+    pub creatives: Box<[u32]>,
 }
 
 impl FlightRow {

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Pace = 4,
     /// The draw among the creatives and text variants of a flight.
     Creative = 5,
+    /// The draw among the text variants of a creative that was drawn before.
+    Variant = 6,
 }
 
 /// The random numbers of one slot of one request.

@@ -55,6 +55,8 @@ macro_rules! filter_reasons {
                 Budget = "budget",
                 /// Its budget was used up between selection and reservation.
                 Masked = "reservation_lost",
+                /// Its advertiser has taken its part of the topic's slots today.
+                TopicShare = "topic_share",
                 /// Ahead of its plan, or not in the share of slots that the plan takes.
                 Paced = "paced",
                 /// A higher tier won.
@@ -161,6 +163,10 @@ impl FilterReason {
                 "its remaining budget was used up between selection and reservation",
                 "the campaign budget must cover one more event",
             ),
+            FilterReason::TopicShare => (
+                "its advertiser has taken the part of today's slots of the topic that one advertiser may take",
+                "the operator must raise `fairness` in the weights, or others must take more of the topic's slots",
+            ),
             FilterReason::Paced => (
                 "it is ahead of its plan, or the slot is not in the share of slots that its plan takes",
                 "the flight must not be ahead of pace: raise its budget or goal, or set pacing `asap`",
@@ -191,7 +197,7 @@ impl FilterReason {
             FilterReason::Style => NoFill::StyleMismatch,
             FilterReason::Label => NoFill::LabelUnavailable,
             FilterReason::Budget | FilterReason::Masked => NoFill::BudgetsSpent,
-            FilterReason::Paced => NoFill::AllPaced,
+            FilterReason::TopicShare | FilterReason::Paced => NoFill::AllPaced,
             FilterReason::Relevance | FilterReason::Truncated => NoFill::BelowRelevance,
             _ => NoFill::NoCandidate,
         }

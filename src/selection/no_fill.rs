@@ -75,6 +75,10 @@ fn latest(
     if bitmap::is_zero(&left) {
         return Some(FilterReason::Masked);
     }
+    left = filter_each(context, at, &left, |_, flight| context.within_topic_share(flight));
+    if bitmap::is_zero(&left) {
+        return Some(FilterReason::TopicShare);
+    }
     // Of the flights with a ticket, none has won.
     left = filter_each(context, at, &left, |place, flight| {
         context.on_pace(place, flight) && context.world.ticket(place).is_none()

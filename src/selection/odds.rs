@@ -9,7 +9,8 @@ use crate::domain::event::Tier;
 use crate::selection::choose::{Entrants, Request, enter};
 use crate::selection::rules::{Exclusions, SlotContext};
 use crate::selection::snapshot::Ticket;
-use crate::selection::{choose, draw, fixed, index};
+use crate::selection::wording::Drawn;
+use crate::selection::{choose, draw, fixed, index, score, wording};
 use std::ops::Range;
 
 /// A flight's probability in one slot.
@@ -131,6 +132,21 @@ impl Odds {
             self.rounds.push(Round { chances: start..self.chances.len(), race, sum, left });
         }
     }
+}
+
+/// P(creative and variant | flight) of every text of a flight that can fill a slot, in units of 2^-32, as
+/// [`choose`](crate::selection::choose::choose) records it for a winner.
+pub fn creatives(
+    request: &Request<'_>,
+    slot: usize,
+    exclusions: &Exclusions,
+    place: u32,
+) -> Vec<Drawn> {
+    let context = request.slot_context(slot, exclusions);
+    let snapshot = &*request.world.snapshot;
+    let Some(flight) = snapshot.flights.get(place as usize) else { return Vec::new() };
+    let topic = score::attributed_topic(snapshot, flight, request.page);
+    wording::chances(&context, place as usize, topic)
 }
 
 /// Calls `each` with the place and the weight, relative to others of its tier, of every flight that may have a

@@ -8,6 +8,7 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::page::{Commercial, Page, Slot};
 use crate::selection::query::Query;
+use crate::selection::score;
 use crate::selection::snapshot::{Snapshot, WHOLE_SHARE, World};
 
 /// Exclusions that apply to a slot: advertisers placed by earlier slots, flights that lost their
@@ -187,6 +188,7 @@ impl<'a> SlotContext<'a> {
             FilterReason::Label => self.has_label(),
             FilterReason::Budget => state.spent.binary_search(&at).is_err(),
             FilterReason::Masked => !self.exclusions.masked.contains(&place),
+            FilterReason::TopicShare => self.within_topic_share(flight),
             FilterReason::Paced => self.on_pace(place, flight),
             dimension => flight.targets.fits(&query, dimension),
         }
@@ -239,6 +241,12 @@ impl<'a> SlotContext<'a> {
         let Exclusions { masked, rejected, rejected_creatives, .. } = self.exclusions;
         let attempts = masked.len() + rejected.len() + rejected_creatives.len();
         self.dice.roll((attempts as u64) << 8 | tier as u64, Purpose::Lottery)
+    }
+
+    /// Whether the advertiser may take more of today's slots of the topic that the slot would be attributed to.
+    pub(crate) fn within_topic_share(&self, flight: &FlightRow) -> bool {
+        let topic = || score::attributed_topic(self.snapshot(), flight, self.page);
+        flight.tier == Tier::House || !self.world.is_closed(flight.advertiser, topic)
     }
 
     /// Whether the pacing throttle lets the flight participate in this slot.

@@ -40,6 +40,36 @@ pub(crate) struct Matched {
     pub(crate) entity: Option<EntityIx>,
 }
 
+impl Matched {
+    /// The topic that a slot on this page is attributed to: the matched one, else the page's first.
+    pub(crate) fn attributed_topic(&self, page: &Page) -> Option<TopicIx> {
+        self.topic.or_else(|| page.topics.first().copied())
+    }
+}
+
+/// The topic that a slot on this page is attributed to if the flight wins it.
+pub(crate) fn attributed_topic(
+    compiled: &Compiled,
+    flight: &FlightRow,
+    page: &Page,
+) -> Option<TopicIx> {
+    let topics = &page.topics;
+    let exact = topics.iter().find(|topic| flight.targets.topics.any.contains(topic));
+    let topic = exact.or_else(|| broader_topic(compiled, flight, page)).or(topics.first());
+    topic.copied()
+}
+
+/// The page's first topic below one that the flight targets.
+fn broader_topic<'a>(
+    compiled: &Compiled,
+    flight: &FlightRow,
+    page: &'a Page,
+) -> Option<&'a TopicIx> {
+    page.topics.iter().find(|topic| {
+        flight.targets.topics.any.iter().any(|mine| compiled.taxonomy.covers(*mine, **topic))
+    })
+}
+
 /// Scores a flight that passed all rules, at this time.
 pub(crate) fn score(compiled: &Compiled, flight: &FlightRow, page: &Page, now_ms: i64) -> Score {
     let boosts = &compiled.boosts;
@@ -67,11 +97,7 @@ pub(crate) fn score(compiled: &Compiled, flight: &FlightRow, page: &Page, now_ms
 /// and subjects over mentions; otherwise the first in the page's order.
 pub(crate) fn matched(compiled: &Compiled, flight: &FlightRow, page: &Page) -> Matched {
     let exact = page.topics.iter().find(|topic| flight.targets.topics.any.contains(topic));
-    let broader = || {
-        page.topics.iter().find(|topic| {
-            flight.targets.topics.any.iter().any(|mine| compiled.taxonomy.covers(*mine, **topic))
-        })
-    };
+    let broader = || broader_topic(compiled, flight, page);
     let covers = |entity: &&(EntityIx, Role)| {
         flight.targets.entities.any.iter().any(|mine| compiled.entities.covers(*mine, entity.0))
     };

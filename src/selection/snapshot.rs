@@ -1,9 +1,11 @@
 //! The immutable input of decisions: the compiled inventory with its index, and its current state.
 
+use crate::domain::taxonomy::TopicIx;
 use crate::selection::bitmap;
 use crate::selection::bitmap::Block;
-use crate::selection::compiled::Compiled;
+use crate::selection::compiled::{Compiled, place_bit};
 use crate::selection::index::Index;
+use crate::selection::rotation::Rotations;
 use std::ops::Deref;
 
 /// The compiled inventory with its index.
@@ -34,7 +36,14 @@ pub struct State {
     pub paused: Vec<u32>,
     /// Flights that share the lottery of their tier, sorted by rank.
     pub tickets: Vec<Ticket>,
+    /// How often each creative of a flight with rotation `optimise` is drawn.
+    pub rotations: Rotations,
+    /// Advertisers that have taken their part of a topic's slots today: indices of both, sorted.
+    pub closed: Vec<Closed>,
 }
+
+/// An advertiser that gets no slot attributed to a topic, except for house flights: the indices of both.
+pub type Closed = (u32, u32);
 
 impl State {
     /// Whether a flight is to win nothing at present, because it is ahead of its plan.
@@ -126,6 +135,12 @@ impl World {
         for place in paced.chain(state.tickets.iter().map(|one| one.place)).filter(within) {
             bitmap::set(&mut to_check, place);
         }
+        for of_advertiser in state.closed.chunk_by(|one, next| one.0 == next.0) {
+            let flights = snapshot.flights_of.get(of_advertiser[0].0 as usize);
+            for place in flights.into_iter().flatten() {
+                bitmap::set(&mut to_check, *place);
+            }
+        }
         let places = |listed: usize| if listed == 0 { 0 } else { snapshot.flights.len() };
         let mut throttles = vec![UNTHROTTLED; places(state.paced.len())];
         for (place, share) in state.paced.iter().filter(|(place, _)| within(place)) {
@@ -141,6 +156,23 @@ impl World {
     /// The share of traffic a flight participates in, in units of 2^-32; `None` if not throttled.
     pub(crate) fn throttle(&self, place: usize) -> Option<u32> {
         self.throttles.get(place).copied().filter(|share| *share != UNTHROTTLED)
+    }
+
+    /// Whether an advertiser has taken its part of the slots of any topic today, and of this one.
+    pub(crate) fn is_closed(
+        &self,
+        advertiser: usize,
+        topic: impl FnOnce() -> Option<TopicIx>,
+    ) -> bool {
+        let closed = &self.state.closed;
+        if closed.is_empty() {
+            return false;
+        }
+        let advertiser = place_bit(advertiser);
+        let start = closed.partition_point(|one| one.0 < advertiser);
+        closed.get(start).is_some_and(|one| one.0 == advertiser)
+            && topic()
+                .is_some_and(|topic| closed[start..].binary_search(&(advertiser, topic.0)).is_ok())
     }
 
     /// A flight's part in the lottery of its tier, if it has one.

@@ -5,10 +5,12 @@ use crate::domain::event::{NoFill, Tier};
 use crate::selection::choose::{Request, Winner};
 use crate::selection::compiled::place_bit;
 use crate::selection::filter_reason::FilterReason;
+use crate::selection::rotation::Scope;
 use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::Score;
 use crate::selection::snapshot::Ticket;
-use crate::selection::{choose, draw, index, no_fill, score};
+use crate::selection::wording::Drawn;
+use crate::selection::{choose, draw, index, no_fill, score, wording};
 use serde::Serialize;
 
 /// The trace of one slot.
@@ -20,6 +22,10 @@ pub struct SlotTrace {
     pub filtered: Vec<(usize, FilterReason)>,
     /// The candidates of the draw in the winning tier.
     pub candidates: Vec<Candidate>,
+    /// The texts of the winner that can fill the slot, with their probabilities.
+    pub creatives: Vec<Drawn>,
+    /// The pages of what was learned about the winner's creatives, if they are drawn by that.
+    pub learned: Option<Scope>,
 }
 
 /// A candidate of the draw.
@@ -102,10 +108,16 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
         filtered.extend(held.map(|(ticket, _)| (ticket.place as usize, FilterReason::Paced)));
     }
     match won {
-        Some((win, candidates)) => SlotTrace { result: Ok(win), filtered, candidates },
+        Some((win, candidates)) => {
+            let topic = win.matched.attributed_topic(context.page);
+            let creatives = wording::chances(context, win.place, topic);
+            let learned = wording::learned(context, win.place, topic).map(|row| row.scope);
+            SlotTrace { result: Ok(win), filtered, candidates, creatives, learned }
+        }
         None => {
             let reason = early.unwrap_or_else(|| no_fill::reason(context));
-            SlotTrace { result: Err(reason), filtered, candidates: Vec::new() }
+            let (candidates, creatives) = (Vec::new(), Vec::new());
+            SlotTrace { result: Err(reason), filtered, candidates, creatives, learned: None }
         }
     }
 }

@@ -15,9 +15,11 @@ pub(crate) mod recent_stages;
 pub(crate) mod reservation;
 pub(crate) mod show_chance;
 pub(crate) mod slot_counts;
+pub(crate) mod topic_shares;
 pub(crate) mod traffic_history;
 
 mod recent;
+pub(crate) mod rotation;
 #[cfg(test)]
 mod simulation;
 

@@ -48,13 +48,14 @@ const ADVERTISER: &str = "advertiser:zahid-host";
 const OTHERS: [&str; 3] = ["publisher:kitchen-journal", "advertiser:gitlift", "advertiser:house"];
 
 /// Routes that require a key, and the roles whose keys they accept.
-const PROTECTED: [(&str, &[&str]); 5] = [
+const PROTECTED: [(&str, &[&str]); 6] = [
     (
         "/v1/decisions/{id}/explain",
         &[OPERATOR, PUBLISHER, ADVERTISER, "advertiser:gitlift", "advertiser:house"],
     ),
     ("/v1/decisions/{id}/events", &[OPERATOR, PUBLISHER]),
     ("/v1/flights/{id}/funnel#zahid-ai-europe", &[OPERATOR, ADVERTISER]),
+    ("/v1/flights/{id}/rotation#zahid-ai-europe", &[OPERATOR, ADVERTISER]),
     ("/v1/reports/{party}/{id}#advertisers/zahid-host", &[OPERATOR, ADVERTISER]),
     ("/v1/reports/{party}/{id}#publishers/eu-tech-news", &[OPERATOR, PUBLISHER]),
 ];

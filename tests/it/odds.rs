@@ -1,6 +1,6 @@
 //! The probabilities of all flights in a slot: they are those of the draw.
 
-use crate::selection::{WORLDS, input, labels, resolved};
+use crate::selection::{WORLDS, closed, input, labels, resolved};
 use adjacent::catalog::synth;
 use adjacent::domain::event::EventKind;
 use adjacent::domain::event_kinds::EventKinds;
@@ -29,7 +29,7 @@ proptest! {
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
         tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
         masked in prop::collection::vec(0usize..300, 0..3),
-        unreported in prop::sample::subsequence(EventKind::ALL, 0..=EventKind::ALL.len()),
+        unreported in prop::sample::subsequence(EventKind::ALL, 0..=EventKind::ALL.len()), closed in closed(),
     ) {
         let base = &WORLDS[which];
         let ticket = |(place, (share, turn))| Ticket { place, share, turn };
@@ -37,6 +37,7 @@ proptest! {
             spent: spent.into_iter().collect(),
             paced: paced.into_iter().collect(),
             tickets: tickets.into_iter().map(ticket).collect(),
+            closed: closed.into_iter().collect(),
             ..State::default()
         };
         let world = World::new(base.snapshot.clone(), state);

@@ -127,14 +127,15 @@ async fn every_recorded_report_is_given_again() {
     }
 }
 
-/// Removes stages that the recording does not know, none of which may have filtered a flight, and the prices of
-/// candidates.
+/// Removes stages that the recording does not know, none of which may have filtered a flight, the prices of
+/// candidates and what creatives were drawn from.
 fn remove_later_fields(explanation: &mut Value, recorded: &Value) {
     let names = |slot: &Value| -> Vec<Value> {
         slot["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].clone()).collect()
     };
     let known = names(&recorded["slots"][0]);
     for slot in explanation["slots"].as_array_mut().unwrap() {
+        slot["result"].as_object_mut().unwrap().remove("rotation");
         for candidate in slot["candidates"].as_array_mut().unwrap() {
             candidate["terms"].as_object_mut().unwrap().remove("price");
         }

@@ -19,7 +19,7 @@ use adjacent::selection::snapshot::{Snapshot, State, Ticket, World};
 use adjacent::selection::{choose, resolve, slot_stage, trace};
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 pub fn labels() -> LabelTable {
@@ -92,7 +92,7 @@ fn target_facts(inventory: &mut Inventory) {
     }
 }
 
-fn slot(name: &str) -> SlotInput {
+pub fn slot(name: &str) -> SlotInput {
     SlotInput { name: name.into(), ..SlotInput::default() }
 }
 
@@ -135,6 +135,15 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// Advertisers that get no more slots of a topic.
+    pub fn closed()(
+        pairs in prop::collection::btree_set((0u32..60, 0u32..100), 0..1_000),
+    ) -> BTreeSet<(u32, u32)> {
+        pairs
+    }
+}
+
 pub fn resolved(
     snapshot: &Snapshot,
     (page, country, publisher): &(PageInput, &str, u32),
@@ -166,6 +175,7 @@ proptest! {
         spent in prop::collection::btree_set(0u32..300, 0..20),
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
         tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
+        closed in closed(),
     ) {
         let base = &WORLDS[which];
         let ticket = |(place, (share, turn))| Ticket { place, share, turn };
@@ -175,6 +185,8 @@ proptest! {
             paced: paced.into_iter().collect(),
             paused: Vec::new(),
             tickets: tickets.into_iter().map(ticket).collect(),
+            closed: closed.into_iter().collect(),
+            ..State::default()
         };
         let world = World::new(base.snapshot.clone(), state);
         let page = resolved(&world.snapshot, &input);
@@ -193,11 +205,15 @@ proptest! {
         which in 0usize..4, input in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
         rejected in prop::collection::vec(0usize..300, 0..3),
         unreported in prop::sample::subsequence(EventKind::ALL, 0..=EventKind::ALL.len()),
-        unavailable in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(),
+        unavailable in prop::collection::vec(prop::bool::weighted(0.98), 1_501), paced in any::<bool>(), closes in any::<bool>(),
     ) {
         let base = &WORLDS[which];
         let unavailable: Vec<u32> = (0u32..).zip(unavailable).filter(|(_, unavailable)| *unavailable).map(|(place, _)| place).collect();
         let state = match paced {
+            true if closes => State {
+                closed: (0..400).flat_map(|one| (0..200).map(move |topic| (one, topic))).collect(),
+                ..State::default()
+            },
             true => State { paced: unavailable.iter().map(|place| (*place, 0)).collect(), ..State::default() },
             false => State { spent: unavailable, ..State::default() },
         };
@@ -272,6 +288,7 @@ proptest! {
         spent in prop::collection::btree_set(0u32..300, 0..20),
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
         tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
+        closed in closed(),
     ) {
         let base = if which < 2 { &NARROW[which] } else { &WORLDS[which - 2] };
         let ticket = |(place, (share, turn))| Ticket { place, share, turn };
@@ -281,6 +298,8 @@ proptest! {
             paced: paced.into_iter().collect(),
             paused: Vec::new(),
             tickets: tickets.into_iter().map(ticket).collect(),
+            closed: closed.into_iter().collect(),
+            ..State::default()
         };
         let state_tickets = state.tickets.clone();
         let world = World::new(base.snapshot.clone(), state);

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 /// and no module of its own row.
 const LAYERS: &[&[&str]] = &[
     &["domain"],
-    &["pacing", "token", "traffic"],
+    &["pacing", "learning", "token", "traffic"],
     &["selection"],
     &["blocking", "local_wait", "clock", "telemetry", "metrics"],
     &["config"],
@@ -29,7 +29,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules of rules: they take time and chance as arguments and never wait.
-const PURE: &[&str] = &["domain", "pacing", "token", "traffic", "selection"];
+const PURE: &[&str] = &["domain", "pacing", "learning", "token", "traffic", "selection"];
 
 fn sources() -> Vec<(String, String)> {
     rust_files("src")

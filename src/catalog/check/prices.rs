@@ -1,5 +1,6 @@
 //! Prices that one draw compares are in one currency, or have exchange rates.
 
+use crate::catalog::check::weights::fairness_topics;
 use crate::catalog::check::{Finding, Findings};
 use crate::domain::campaign::Flight;
 use crate::domain::event::{Pricing, Tier};
@@ -13,11 +14,17 @@ use std::collections::BTreeMap;
 const STALE_DAYS: i64 = 31;
 const DAY_MS: i64 = 86_400_000;
 
-/// Flights whose prices cannot be compared with those of others in a draw at `now_ms`.
+/// Flights whose prices cannot be compared with those of others in a draw at `now_ms`, and topics of the weights that
+/// the inventory does not have.
 pub fn prices(inventory: &Inventory, weights: &Weights, now_ms: i64) -> Vec<Finding> {
-    if weights.price_weight <= 0.0 {
-        return Vec::new();
+    let mut found = fairness_topics(inventory, weights);
+    if weights.price_weight > 0.0 {
+        found.extend(comparisons(inventory, weights, now_ms));
     }
+    found
+}
+
+fn comparisons(inventory: &Inventory, weights: &Weights, now_ms: i64) -> Vec<Finding> {
     let mut findings = Findings::new();
     let priced = priced(inventory);
     match &weights.exchange_rates {

@@ -1,7 +1,9 @@
 //! Checks weights against each other, and the range of each.
 
 use crate::catalog::check::Finding;
+use crate::config::document::nearest;
 use crate::domain::exchange_rates::ExchangeRates;
+use crate::domain::inventory::Inventory;
 use crate::domain::lists::declared;
 use crate::domain::weights::Weights;
 use std::collections::BTreeMap;
@@ -47,6 +49,21 @@ fn rates(table: &ExchangeRates) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// Topics with a bound that the inventory does not have: a misspelt one would have none.
+pub(super) fn fairness_topics(inventory: &Inventory, weights: &Weights) -> Vec<Finding> {
+    let known = || inventory.topics.iter().map(|topic| topic.id.as_str());
+    let fairness = weights.fairness.iter().flat_map(|fairness| fairness.topics.keys());
+    let unknown = fairness.filter(|topic| !known().any(|one| one == *topic));
+    let finding = |topic: &String| Finding {
+        list: "weights",
+        id: String::new(),
+        field: format!("fairness.topics.{topic}"),
+        reason: format!("unknown topic `{topic}`"),
+        help: nearest(topic, known()).map(|near| format!("did you mean `{near}`?")),
+    };
+    unknown.map(finding).collect()
 }
 
 /// All problems, those of the ranges included, as findings.

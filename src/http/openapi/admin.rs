@@ -24,6 +24,7 @@ use crate::publishing::apply::AppliedChange;
 use crate::publishing::pending::PendingChange;
 use crate::reporting::gaps::GapReport;
 use crate::reporting::overview::document::Overview;
+use crate::reporting::topic_share::TopicSharesReport;
 use serde_json::{Value, json};
 
 const JSON: &[&str] = &["application/json"];
@@ -58,6 +59,7 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let notices = schemas.output::<NoticesReply>();
     let removal = schemas.output::<Removal>();
     let gaps = schemas.output::<GapReport>();
+    let topic_shares = schemas.output::<TopicSharesReport>();
     let format = json!({ "type": "string", "enum": ["json", "csv"] });
     let overview = schemas.output::<Overview>();
     let pauses = schemas.output::<Vec<PauseRow>>();
@@ -158,6 +160,14 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/v1/admin/weights", "weights")
             .describe("The weights", "The weights being served; `ETag` is their content hash.")
             .response(Response::json(200, &weights, "The weights.").header("ETag")),
+        operation("get", "/v1/admin/topic-shares", "topicShares")
+            .describe(
+                "Which part of each topic's slots advertisers have today",
+                "Of each topic, its slots on this UTC day, filled or not, the advertisers that have most of them, \
+                 and the bound that `fairness` in the weights sets. A slot belongs to the topic that its winner \
+                 matched, else to the first of its page.",
+            )
+            .response(Response::json(200, &topic_shares, "The shares.")),
     ]
 }
 

@@ -7,6 +7,7 @@ use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::public::explain::EventsReply;
 use crate::http::public::limits::{LimitsReply, PrivacyReply};
+use crate::publishing::flight_rotation::FlightRotation;
 use crate::reporting::funnel::FlightFunnel;
 use crate::web;
 use serde_json::json;
@@ -16,6 +17,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let explanation = schemas.output::<Explanation>();
     let events = schemas.output::<EventsReply>();
     let funnel = schemas.output::<FlightFunnel>();
+    let rotation = schemas.output::<FlightRotation>();
     let limits = schemas.output::<LimitsReply<'_>>();
     let privacy = schemas.output::<PrivacyReply>();
     let want = "Id of a creative: why it was not chosen, and what would have made it win.";
@@ -70,6 +72,22 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             .response(Response::problem(422, &["invalid_field"]))
             .response(over_rate())
             .response(Response::problem(503, &["unavailable"])),
+        operation("get", "/v1/flights/{id}/rotation", "rotation")
+            .describe(
+                "How a flight's creatives take turns",
+                "The probability of each live creative at present. A flight with rotation `optimise` has one for \
+                 each topic and group of topics that its creatives were shown on, learned from the clicks that \
+                 counted, with the counts and the click rate to expect. For operators and its advertiser.",
+            )
+            .on(Listener::Both)
+            .key(Key::Required)
+            .parameters([parameter::path("id", "The flight's id.", parameter::text(), "zahid-ai-europe")])
+            .response(Response::json(200, &rotation, "The probabilities."))
+            .response(Response::problem(403, &["forbidden"]).when("A key of another role."))
+            .response(
+                Response::problem(404, &["unknown_flight"])
+                    .when("No such flight is served, or it is another advertiser's."),
+            ),
         operation("get", "/v1/limits", "limits")
             .describe(
                 "Limits",

@@ -4,7 +4,7 @@ pub mod admin;
 pub(crate) mod console;
 pub(crate) mod probes;
 
-use crate::http::public::{assets, explain, funnel};
+use crate::http::public::{assets, explain, funnel, rotation};
 use crate::http::routes::{Route, route};
 use crate::http::{AppState, extract, guard, public};
 use actix_web::middleware::from_fn;
@@ -26,6 +26,7 @@ pub fn table() -> Vec<Route> {
         route("/v1/decisions/{id}/explain").get_and_head(explain::explain),
         route("/v1/decisions/{id}/events").get_and_head(explain::events),
         route("/v1/flights/{id}/funnel").get_and_head(funnel::funnel),
+        route("/v1/flights/{id}/rotation").get_and_head(rotation::rotation),
     ];
     // The operators' tools.
     rows.extend(admin::table());

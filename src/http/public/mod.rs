@@ -24,6 +24,7 @@ pub(crate) mod publisher_key;
 pub(crate) mod reply;
 pub(crate) mod reports;
 pub(crate) mod request;
+pub(crate) mod rotation;
 pub(crate) mod unit_page;
 pub(crate) mod well_known;
 
@@ -48,6 +49,7 @@ pub fn table() -> Vec<Route> {
         route("/v1/decisions/{id}/events").get_and_head(explain::events),
         // Operators and advertisers asking why a flight is delivered as it is.
         route("/v1/flights/{id}/funnel").get_and_head(funnel::funnel),
+        route("/v1/flights/{id}/rotation").get_and_head(rotation::rotation),
         // Browsers reporting events.
         route("/e/{token}").get(events::record).post(events::record),
         route("/c/{token}").get_and_head(events::redirect).post(events::redirect),

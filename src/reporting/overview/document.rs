@@ -1,6 +1,7 @@
 //! The overview document (JSON).
 
 use crate::catalog::edit;
+use crate::domain::campaign::Rotation;
 use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::event::{EventKind, Pricing, Tier};
 use crate::domain::money::{Currency, Micros};
@@ -110,6 +111,8 @@ pub(crate) struct FlightOverview {
     /// Delivered divided by due, of the goal or of the campaign's daily budget; 1 is on pace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pace: Option<f64>,
+    /// How its creatives take turns.
+    pub(crate) rotation: Rotation,
     /// Creatives of the flight.
     pub(crate) creatives: Vec<CreativeOverview>,
 }

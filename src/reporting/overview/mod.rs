@@ -249,6 +249,7 @@ impl OverviewContext<'_> {
             delivered_impressions: now.counted.impressions,
             goals: self.goals(place),
             pace: pace::pace(self.live, place, self.now_ms),
+            rotation: row.rotation,
             creatives: self.of_flight(id).iter().map(|one| (*one).into()).collect(),
         }
     }

@@ -91,11 +91,17 @@ export const explain = (trace: Trace): Node[] => {
     result?.fill && result.flight_propensity != null
       ? `${percent(result.flight_propensity)} for the flight, ${percent(result.creative_propensity ?? 1)} for the creative`
       : "";
+  const rotation = result?.rotation;
+  const creatives = (rotation?.creatives ?? [])
+    .map((each) => `${each.creative}${each.variant ? `, variant ${each.variant}` : ""}: ${percent(each.probability ?? 0)}`)
+    .join(" · ");
+  const learned = rotation?.learned_from ? `, learned from its ${plain(rotation.learned_from)}` : "";
   const check = trace.agrees
     ? "recomputed from the recorded inputs: identical"
     : "recomputed from the recorded inputs: DIFFERENT";
   const facts = rows([
     ["Probability", odds],
+    [`Rotation ${plain(rotation?.rotation ?? "")}${learned}`, creatives],
     ["Versions", versions],
     ["Replay", check],
   ]);

@@ -6,6 +6,7 @@ mod delivery;
 mod instance;
 mod late_views;
 mod properties;
+mod rotation;
 mod share_of_voice;
 
 use crate::domain::money::Micros;

@@ -13,6 +13,7 @@ pub(crate) mod pauses;
 pub(crate) mod pending;
 pub(crate) mod replays;
 pub(crate) mod review;
+pub(crate) mod topic_shares;
 pub(crate) mod weights;
 
 use crate::http::problem::ApiError;
@@ -36,6 +37,7 @@ pub fn table() -> Vec<Route> {
             .get_and_head(catalog::inventory)
             .on(Method::PUT, catalog::apply),
         route("/v1/admin/weights").get_and_head(weights::weights).on(Method::PUT, weights::replace),
+        route("/v1/admin/topic-shares").get_and_head(topic_shares::topic_shares),
         // Sales.
         route("/v1/admin/forecasts").post(forecasts::forecast),
         // Trying a change on what was decided.

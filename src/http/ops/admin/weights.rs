@@ -24,7 +24,7 @@ pub(crate) async fn weights(
     admin::authorize(&app, &http)?;
     let hash = world.live().snapshot().weights_hash.clone();
     let weights = publishing.weights(&hash).map_err(ApiError::internal)?;
-    let mut answer = json(&weights);
+    let mut answer = json(&weights.complete());
     if let Ok(tag) = format!("\"{hash}\"").parse() {
         answer.headers_mut().insert(actix_web::http::header::ETAG, tag);
     }

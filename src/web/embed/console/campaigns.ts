@@ -24,6 +24,7 @@ interface Flight {
   delivered_impressions?: number;
   goals?: { event: string; goal: number; delivered: number }[];
   pace?: number;
+  rotation?: string;
   creatives?: Creative[];
 }
 
@@ -141,6 +142,9 @@ const terms = (flight: Flight, currency: string): HTMLElement => {
     ? `${money(flight.price_micros, currency)} per ${each}`
     : plain(flight.pricing);
   made.append(element("span", flight.tier), element("span", price, "dim small"));
+  if ((flight.creatives ?? []).length > 1) {
+    made.append(element("span", `creatives by rotation ${plain(flight.rotation)}`, "dim small"));
+  }
   return made;
 };
 

@@ -55,6 +55,14 @@ export const effect = (path: string, old: Flat, now: Flat): string => {
       return `at twice the relevance: odds ${change(2 ** was, 2 ** is)}; at four times the price: ${change(4 ** (was * priced), 4 ** (is * price))}`;
     case "explore_floor":
       return `${percent(was)} → ${percent(is)} of draws ignore scores`;
+    case "rotation.half_life_days":
+      return `impressions and clicks count half after ${is} days in rotation "optimise"`;
+    case "rotation.floor":
+      return `${percent(was)} → ${percent(is)} of a flight's slots are divided equally in rotation "optimise"`;
+    case "rotation.spread":
+      return `rotation "optimise" ${is < was ? "decides sooner" : "tries out longer"}`;
+    case "rotation.cv":
+      return `rotation "optimise" trusts few impressions ${is > was ? "more" : "less"}`;
     case "max_candidates":
       return `at most ${is.toLocaleString("en")} candidates per tier enter a draw`;
     default:

@@ -1,6 +1,6 @@
 /** The weights form: live values, edits, and the effect of each edit on the odds. */
 
-import { element } from "../show";
+import { element, table } from "../show";
 import { button, byId, confirmButton } from "./controls";
 import { errorBox, request, RequestError } from "./request";
 import { effect, flat, tree, type Flat } from "./effect";
@@ -56,9 +56,42 @@ const showConfirm = (shown: boolean): void => {
   byId<HTMLInputElement>("weights-sure").checked = false;
 };
 
+interface TopicShare {
+  topic: string;
+  slots: number;
+  max_share_percent?: number;
+  advertisers: { advertiser: string; share_percent: number; closed: boolean }[];
+}
+
+/** Topics shown, those with the most slots. */
+const TOPICS = 15;
+
+/** Shows which part of each topic's slots its advertisers have today. */
+const shares = async (): Promise<void> => {
+  const shown = byId("weights-shares");
+  try {
+    const { body } = await request<{ topics?: TopicShare[] }>("/v1/admin/topic-shares");
+    const topics = (body.topics ?? []).slice(0, TOPICS);
+    const lines = topics.map(({ topic, slots, max_share_percent: bound, advertisers }) => [
+      topic,
+      slots.toLocaleString("en"),
+      bound === undefined ? "none" : `${bound} %`,
+      advertisers
+        .slice(0, 3)
+        .map((one) => `${one.advertiser} ${one.share_percent.toFixed(1)} %${one.closed ? " (no more for now)" : ""}`)
+        .join(", "),
+    ]);
+    const heads = ["Topic", "Slots", "Bound", "Largest shares"];
+    shown.replaceChildren(lines.length ? table(heads, lines) : element("p", "No slots yet.", "dim"));
+  } catch (error) {
+    shown.replaceChildren(errorBox("Loading the shares failed", error));
+  }
+};
+
 /** Fills the form with the live weights. */
 export const weights = async (): Promise<void> => {
   const status = byId("weights-status");
+  void shares();
   try {
     const { body, tag } = await request<unknown>("/v1/admin/weights");
     live = { shape: body, values: flat(body), tag };

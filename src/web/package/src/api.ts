@@ -63,6 +63,7 @@ export type FilterReason =
   | "label"
   | "budget"
   | "reservation_lost"
+  | "topic_share"
   | "paced"
   | "tier"
   | "relevance"
@@ -819,6 +820,45 @@ export interface ResultView {
    * P(creative and variant | flight).
    */
   creative_propensity?: number | null;
+  /**
+   * What the creative was drawn from, if the flight had a choice.
+   */
+  rotation?: RotationView | null;
+}
+/**
+ * The creatives that a flight could show in a slot.
+ */
+export interface RotationView {
+  /**
+   * How they take turns.
+   */
+  rotation: "weights" | "even" | "optimise";
+  /**
+   * With `optimise`, the pages whose counted clicks the probabilities are learned from: those of the `topic`,
+   * of its `topic_group`, or all of the `flight`. Absent: nothing was learned yet, and all are equally likely.
+   */
+  learned_from?: string | null;
+  /**
+   * The texts that could fill the slot.
+   */
+  creatives: CreativeView[];
+}
+/**
+ * A text that could fill a slot.
+ */
+export interface CreativeView {
+  /**
+   * Creative id.
+   */
+  creative: string;
+  /**
+   * Variant number; 0 is the creative's own text.
+   */
+  variant: number;
+  /**
+   * P(creative and variant | flight).
+   */
+  probability: number;
 }
 /**
  * Count of a filter stage.
@@ -974,6 +1014,7 @@ export interface FilteredView {
     | "label"
     | "budget"
     | "reservation_lost"
+    | "topic_share"
     | "paced"
     | "tier"
     | "relevance"

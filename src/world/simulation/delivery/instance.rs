@@ -152,8 +152,8 @@ impl Instance {
             number: self.live.world.state.number,
             spent: self.live.spent(terms.as_ref(), now_ms),
             paced: shares.paced,
-            paused: Vec::new(),
             tickets: shares.tickets,
+            ..State::default()
         };
         if state != self.live.world.state {
             self.live = self.live.with_state(State { number: state.number + 1, ..state });
