@@ -4,8 +4,8 @@ use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::difference::Difference;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::{AuditContext, check};
+use crate::cli::access::ServerAccess;
 use crate::cli::catalog::Served;
-use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog, forecast};
 use crate::clock::{Clock, SystemClock};
@@ -34,8 +34,9 @@ pub(super) struct Apply {
 
 impl Apply {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let served = catalog::served(&self.access.data)?;
-        let stored = ImageStore::read_only(&self.access.data);
+        let data = self.access.data()?;
+        let served = catalog::served(&data)?;
+        let stored = ImageStore::read_only(&data);
         let weights = served.weights.clone().unwrap_or_default();
         let now_ms = SystemClock::starting_at_least(0).now_ms();
         let layout = arguments::layout(&self.paths)?;
@@ -45,7 +46,7 @@ impl Apply {
         let difference = served.difference(&new);
         output.warnings(&new.warnings());
         output.line(difference.to_string().trim_end())?;
-        let forecasts = forecast::of_changes(&self.access.data, &served, &new);
+        let forecasts = forecast::of_changes(&data, &served, &new);
         if let Some(forecasts) = &forecasts {
             output.line(forecast::lines(forecasts))?;
         }
@@ -74,7 +75,7 @@ impl Apply {
             None => {
                 let at = SystemClock::starting_at_least(0).now();
                 let by = AuditContext { who: self.who, what, at, request: None };
-                catalog::apply_to_directory(&self.access.data, &new, &served, &by)?.number
+                catalog::apply_to_directory(&data, &new, &served, &by)?.number
             }
         };
         output.line(format_args!("applied as change {number}"))?;

@@ -4,6 +4,7 @@ use crate::app::open;
 use crate::catalog::check;
 use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::image_store::ImageStore;
+use crate::cli::access::DataArgs;
 use crate::cli::output::{Output, counted};
 use crate::cli::{arguments, catalog};
 use crate::clock::{Clock, SystemClock};
@@ -18,17 +19,18 @@ use std::path::{Path, PathBuf};
 pub(super) struct Check {
     /// Files or folders to check; `-` reads standard input [default: config/]
     paths: Vec<PathBuf>,
-    /// The data directory, to verify images referenced by address. If it does not exist, such
-    /// references are not verified.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
 }
 
 impl Check {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let stored = self.data.is_dir().then(|| ImageStore::read_only(&self.data));
+        // Without a data directory, images referenced by address are not verified.
+        let data = self.place.optional()?;
+        let stored = data.as_deref().map(ImageStore::read_only);
         // Without weights among the files, prices are compared by the served ones, else the default ones.
-        let served = catalog::served(&self.data)?.weights.unwrap_or_default();
+        let served = data.as_deref().map(catalog::served).transpose()?;
+        let served = served.and_then(|served| served.weights).unwrap_or_default();
         let now_ms = SystemClock::starting_at_least(0).now_ms();
         let layout = arguments::layout(&self.paths)?;
         let read = layout.read_with(stored.as_ref(), Some((&served, now_ms)));

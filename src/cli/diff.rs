@@ -1,5 +1,6 @@
 //! `adjacent diff`: shows what applying files would change.
 
+use crate::cli::access::DataArgs;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog, forecast};
 use crate::config::ConfigError;
@@ -10,19 +11,19 @@ pub(super) struct Diff {
     /// Files or folders to compare with the served catalog; `-` reads standard input.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// The data directory.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
 }
 
 impl Diff {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let new = arguments::layout(&self.paths)?.read().map_err(ConfigError::from)?;
         output.warnings(&new.warnings());
-        let served = catalog::served(&self.data)?;
+        let data = self.place.existing()?;
+        let served = catalog::served(&data)?;
         let new = served.with_manual_pauses(new);
         let difference = served.difference(&new);
-        let forecasts = forecast::of_changes(&self.data, &served, &new);
+        let forecasts = forecast::of_changes(&data, &served, &new);
         let mut document = serde_json::to_value(&difference)?;
         let mut text = difference.to_string();
         if let Some(forecasts) = &forecasts {

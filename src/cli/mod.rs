@@ -1,5 +1,6 @@
 //! The command line interface: one file per command.
 
+mod access;
 mod apply;
 mod arguments;
 mod audit;
@@ -13,6 +14,7 @@ mod forecast;
 mod gaps;
 mod health;
 mod import;
+mod init;
 mod journal;
 mod keys;
 mod migrate;
@@ -48,6 +50,8 @@ pub struct Command {
 enum Verb {
     /// Run the server (default).
     Serve(serve::Serve),
+    /// Write a commented starter inventory and say how to serve it.
+    Init(init::Init),
     /// Validate settings, weights, labels and inventory files.
     Check(check::Check),
     /// Show what applying files would change.
@@ -116,6 +120,7 @@ impl Command {
         match self.verb {
             None => self.serve.run(output).await,
             Some(Verb::Serve(verb)) => verb.run(output).await,
+            Some(Verb::Init(verb)) => verb.run(output),
             Some(Verb::Check(verb)) => verb.run(output),
             Some(Verb::Diff(verb)) => verb.run(output),
             Some(Verb::Drain(verb)) => verb.run(output).await,

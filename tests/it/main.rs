@@ -61,6 +61,7 @@ mod openapi_examples;
 mod openrtb_corpus;
 mod openrtb_requests;
 mod openrtb_validator;
+mod operator_tools;
 mod paced_flights;
 mod page_context;
 mod panics;
