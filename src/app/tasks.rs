@@ -29,6 +29,8 @@ const TRAFFIC_EVERY: Duration = Duration::from_hours(1);
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Interval for checking whether missing images were restored.
 const IMAGES_EVERY: Duration = Duration::from_secs(5);
+/// Interval for sampling the totals of the last minutes.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// Interval for evicting idle visitors and addresses.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Reconciliation pauses for at least this multiple of its duration.
@@ -80,6 +82,7 @@ pub(crate) fn start(
         tokio::spawn(refresh_state(services.publishing.clone())),
         tokio::spawn(read_traffic(services.publishing.clone())),
         tokio::spawn(tick(services.events.clone())),
+        tokio::spawn(sample_totals(services.reporting.clone())),
         tokio::spawn(check_disk_space(services.delivery.clone())),
         tokio::spawn(restore_images(services.publishing.clone())),
         tokio::spawn(evict_idle_visitors(app.clone(), services.events.clone())),
@@ -181,6 +184,17 @@ async fn restore_images(publishing: Arc<Publishing>) {
         interval.tick().await;
         if let Err(error) = publishing.restore_images().await {
             tracing::debug!(%error, "restored images not served yet: the journal rejects writes");
+        }
+    }
+}
+
+async fn sample_totals(reporting: Arc<Reporting>) {
+    let mut interval = every(SAMPLE_EVERY);
+    loop {
+        interval.tick().await;
+        let reporting = reporting.clone();
+        if let Err(error) = actix_web::web::block(move || reporting.sample_totals()).await {
+            tracing::error!(%error, "totals of the last minutes not sampled");
         }
     }
 }

@@ -24,8 +24,10 @@ mod output;
 mod past;
 mod schema;
 mod serve;
+mod status;
 mod store;
 mod synth;
+mod tail;
 mod why;
 
 use crate::app::{file_limits, permissions};
@@ -80,6 +82,10 @@ enum Verb {
     /// Repair the journal of a stopped server.
     #[command(subcommand)]
     Journal(journal::Journal),
+    /// Show what runs and how it is going: readiness, last change, traffic, alerts, pauses.
+    Status(status::Status),
+    /// Follow the decisions and events of a running server.
+    Tail(tail::Tail),
     /// Check whether the local server is ready: exit code 0 or 1.
     Health(health::Health),
     /// Manage API keys, the event token key and report links.
@@ -134,6 +140,8 @@ impl Command {
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
             Some(Verb::Journal(verb)) => verb.run(output),
+            Some(Verb::Status(verb)) => verb.run(output),
+            Some(Verb::Tail(verb)) => verb.run(output),
             Some(Verb::Health(verb)) => verb.run(output),
             Some(Verb::Keys(verb)) => verb.run(output),
             Some(Verb::Openapi(verb)) => verb.run(output),

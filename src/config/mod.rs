@@ -1,6 +1,7 @@
 //! Reading, validating and watching the files that operators write: settings and keys.
 
 pub mod adapter_settings;
+pub(crate) mod changed;
 pub(crate) mod current;
 pub(crate) mod document;
 pub(crate) mod files;
@@ -12,6 +13,7 @@ pub mod load;
 pub mod settings;
 pub(crate) mod watch;
 
+pub(crate) use changed::changed_keys;
 pub(crate) use current::CurrentSettings;
 pub use document::Problem;
 pub(crate) use load::ConfigError;
