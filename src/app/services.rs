@@ -134,7 +134,8 @@ pub(crate) fn build(
     let keyring = Arc::new(ArcSwap::from_pointee(token_keys.keyring()));
     let reporting = Arc::new(reporting_of(&foundation));
     reporting.log_recovery();
-    let publishing = publishing(&foundation);
+    let api_keys = Arc::new(ArcSwap::from_pointee(api_keys));
+    let publishing = publishing(&foundation, &api_keys);
     foundation.world.log_image_faults();
     let services = Services {
         explain: Arc::new(explain(&foundation)),
@@ -153,7 +154,7 @@ pub(crate) fn build(
         leasing: foundation.leasing,
     };
     let state = AppState {
-        keys: ArcSwap::from_pointee(api_keys),
+        keys: api_keys,
         countries,
         datacenters: ArcSwap::from_pointee(datacenters),
         agreed_rates: AgreedRates::default(),
@@ -249,9 +250,10 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
     })
 }
 
-fn publishing(foundation: &Foundation) -> Publishing {
+fn publishing(foundation: &Foundation, keys: &Arc<ArcSwap<ApiKeys>>) -> Publishing {
     Publishing::new(publishing::Parts {
         clock: foundation.clock.clone(),
+        keys: keys.clone(),
         settings: foundation.settings.clone(),
         metrics: foundation.metrics.clone(),
         world: foundation.world.clone(),

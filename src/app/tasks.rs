@@ -280,13 +280,30 @@ async fn reload_changes(
         match changed {
             ReloadRequest::File(what) => reload::reload(&app, &services, &options, what).await,
             ReloadRequest::ApiKeys => match ApiKeys::open(&data) {
-                Ok(keys) => app.keys.store(Arc::new(keys)),
+                Ok(keys) => {
+                    let changes = keys.changes_since(&app.keys.load());
+                    app.keys.store(Arc::new(keys));
+                    if !changes.is_empty() {
+                        tracing::info!(
+                            file = "keys.toml",
+                            changes = changes.join(", "),
+                            "API keys changed"
+                        );
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "API keys not reloaded; keeping the previous keys")
                 }
             },
             ReloadRequest::TokenKeys => match TokenKeys::open(&data, app.clock.now()) {
-                Ok(keys) => use_token_keys(&app, &keys),
+                Ok(keys) => {
+                    use_token_keys(&app, &keys);
+                    tracing::info!(
+                        file = "token-keys.toml",
+                        active = keys.current(),
+                        "token keys changed"
+                    );
+                }
                 Err(error) => {
                     tracing::warn!(%error, "token keys not reloaded; keeping the previous keys")
                 }

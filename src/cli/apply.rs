@@ -44,7 +44,7 @@ impl Apply {
         let new = served.with_manual_pauses(read.map_err(ConfigError::from)?);
         check_served_prices(&served, &new, now_ms)?;
         let difference = served.difference(&new);
-        output.warnings(&new.warnings());
+        output.warnings(&new.warnings(now_ms));
         output.line(difference.to_string().trim_end())?;
         let forecasts = forecast::of_changes(&data, &served, &new);
         if let Some(forecasts) = &forecasts {

@@ -3,6 +3,7 @@
 use crate::cli::access::DataArgs;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog, forecast};
+use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
 use std::path::PathBuf;
 
@@ -18,7 +19,8 @@ pub(super) struct Diff {
 impl Diff {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let new = arguments::layout(&self.paths)?.read().map_err(ConfigError::from)?;
-        output.warnings(&new.warnings());
+        let now_ms = SystemClock::starting_at_least(0).now_ms();
+        output.warnings(&new.warnings(now_ms));
         let data = self.place.existing()?;
         let served = catalog::served(&data)?;
         let new = served.with_manual_pauses(new);

@@ -31,9 +31,9 @@ const READING_OF_DIFF: Duration = Duration::from_millis(800);
 
 const EXAMPLE: &str = "\
 Examples:
-  adjacent forecast spring.toml        flights in a file, on top of what is served
-  adjacent forecast --flight spring-ai a flight that is served
-  adjacent forecast --json -           from standard input, as JSON
+  adjacent forecast spring.toml         flights in a file, on top of what is served
+  adjacent forecast --flight spring-ai  a flight that is served
+  adjacent forecast --json -            from standard input, as JSON
 
 A file has the form of the inventory, with new or changed documents only:
 

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  adjacent init                                     config/inventory, for `my-site` and `first-sponsor`
-  adjacent init shop --publisher shop-news          another folder and publisher
-  adjacent init --advertiser acme --domain acme.com an advertiser and where its links may lead";
+  adjacent init                                      config/inventory, for `my-site` and `first-sponsor`
+  adjacent init shop --publisher shop-news           another folder and publisher
+  adjacent init --advertiser acme --domain acme.com  an advertiser and where its links may lead";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

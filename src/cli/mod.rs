@@ -6,8 +6,10 @@ mod arguments;
 mod audit;
 mod catalog;
 mod check;
+mod completions;
 mod diff;
 mod drain;
+mod examples;
 mod explain;
 mod export;
 mod forecast;
@@ -24,6 +26,7 @@ mod output;
 mod past;
 mod schema;
 mod serve;
+mod simulate;
 mod status;
 mod store;
 mod synth;
@@ -32,7 +35,7 @@ mod why;
 
 use crate::app::{file_limits, permissions};
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use output::Output;
 
 /// A contextual sponsored-content server: one request per page, one labelled unit per placement.
@@ -86,6 +89,8 @@ enum Verb {
     Status(status::Status),
     /// Follow the decisions and events of a running server.
     Tail(tail::Tail),
+    /// Send simulated page views, events and bots to a local trial server.
+    Simulate(simulate::Simulate),
     /// Check whether the local server is ready: exit code 0 or 1.
     Health(health::Health),
     /// Manage API keys, the event token key and report links.
@@ -96,6 +101,8 @@ enum Verb {
     Schema(schema::Schema),
     /// Generate a realistic inventory of any size as TOML.
     Synth(synth::Synth),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
     /// Convert files of other systems to inventory TOML.
     #[command(subcommand)]
     Import(import::Import),
@@ -104,7 +111,9 @@ enum Verb {
 impl Command {
     /// Parses the command line. On an error, prints it to standard error and exits with code 64.
     pub fn parse() -> Command {
-        match <Command as Parser>::try_parse() {
+        let command = examples::with_examples(Command::command());
+        let parsed = command.try_get_matches();
+        match parsed.and_then(|matches| Command::from_arg_matches(&matches)) {
             Ok(command) => command,
             Err(error) => {
                 error.print().ok();
@@ -142,11 +151,13 @@ impl Command {
             Some(Verb::Journal(verb)) => verb.run(output),
             Some(Verb::Status(verb)) => verb.run(output),
             Some(Verb::Tail(verb)) => verb.run(output),
+            Some(Verb::Simulate(verb)) => verb.run(output).await,
             Some(Verb::Health(verb)) => verb.run(output),
             Some(Verb::Keys(verb)) => verb.run(output),
             Some(Verb::Openapi(verb)) => verb.run(output),
             Some(Verb::Schema(verb)) => verb.run(output),
             Some(Verb::Synth(verb)) => verb.run(output),
+            Some(Verb::Completions(verb)) => verb.run(),
             Some(Verb::Import(verb)) => verb.run(output),
         }
     }

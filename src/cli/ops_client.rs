@@ -25,6 +25,11 @@ impl OpsClient {
         OpsClient { address, key }
     }
 
+    /// The address of the operations listener.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a GET request; returns the JSON response.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.request("GET", path, &[])

@@ -2,9 +2,9 @@
 
 use crate::app::options::Overrides;
 use crate::app::{App, Options, StopSignal, banner};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, note};
 use crate::config::settings::LogFormat;
-use crate::config::{ConfigError, load};
+use crate::config::{ConfigError, load, unreachable};
 use crate::telemetry;
 use anyhow::Context;
 use futures_util::{Stream, stream};
@@ -54,6 +54,13 @@ impl Serve {
         let json = settings.logs.format == LogFormat::Json;
         let _logging = telemetry::start(&settings.logs.level, json)
             .map_err(|error| ConfigError::Usage(format!("logs.level: {error}")))?;
+        for reason in unreachable::warnings(&settings, load::environment()) {
+            tracing::warn!(reason, "a setting has no effect, or may not be meant");
+            // A level that is none may keep all lines out of the log.
+            if reason.starts_with("logs.level") {
+                note(format_args!("warning: {reason}"));
+            }
+        }
         let options = Options {
             config: self.config,
             weights: self.weights,

@@ -11,7 +11,10 @@ pub mod keys;
 pub mod limit_settings;
 pub mod load;
 pub mod settings;
+pub(crate) mod suggestion;
+pub(crate) mod unreachable;
 pub(crate) mod watch;
+pub(crate) mod wording;
 
 pub(crate) use changed::changed_keys;
 pub(crate) use current::CurrentSettings;

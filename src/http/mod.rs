@@ -48,7 +48,7 @@ pub struct AppState {
     /// Prometheus metrics.
     pub metrics: Arc<Metrics>,
     /// API keys of operators, advertisers, publishers and exchanges.
-    pub(crate) keys: ArcSwap<ApiKeys>,
+    pub(crate) keys: Arc<ArcSwap<ApiKeys>>,
     /// The operator's GeoIP table (country by address).
     pub(crate) countries: Option<CountryDatabase>,
     /// Networks of datacenters.

@@ -154,6 +154,7 @@ impl Publishing {
             self.serve_documents((inventory, weights, labels), hash, by.at).await?;
         }
         self.note_changes(&head);
+        self.log_change(by, &head, &difference);
         Ok(AppliedChange { head, difference })
     }
 }

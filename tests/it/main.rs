@@ -61,6 +61,8 @@ mod openapi_examples;
 mod openrtb_corpus;
 mod openrtb_requests;
 mod openrtb_validator;
+mod operator_checks;
+mod operator_simulate;
 mod operator_status;
 mod operator_tail;
 mod operator_tools;
