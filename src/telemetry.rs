@@ -35,12 +35,21 @@ impl Drop for Logging {
     }
 }
 
+/// Checks a log level, or a filter such as `adjacent=debug`.
+pub(crate) fn check_filter(level: &str) -> Result<(), InvalidFilter> {
+    filter(level).map(drop)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, InvalidFilter> {
+    // Worker starts are noise, and malformed request heads must not let clients write to the log.
+    EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
+        .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })
+}
+
 /// Starts logging to standard error for the whole process, panics included; later calls have no
 /// effect. `json` writes one JSON object per line.
 pub(crate) fn start(level: &str, json: bool) -> Result<Logging, InvalidFilter> {
-    // Worker starts are noise, and malformed request heads must not let clients write to the log.
-    let filter = EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{level}"))
-        .map_err(|error| InvalidFilter { level: level.to_owned(), reason: error.to_string() })?;
+    let filter = filter(level)?;
     let writer = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(WAITING_LINES)

@@ -23,6 +23,7 @@ use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
 use crate::world::leasing::Leasing;
 use crate::world::live::Live;
+use crate::world::live_feed::LiveFeed;
 use crate::world::recent_stages::RecentStages;
 use crate::world::topic_shares::TopicShares;
 use anyhow::Context;
@@ -59,6 +60,8 @@ pub(crate) struct Foundation {
     pub(crate) topic_shares: Arc<TopicShares>,
     /// Counts of the stages at which slots were lost.
     pub(crate) recent_stages: Arc<RecentStages>,
+    /// Decisions and events for operators who watch.
+    pub(crate) feed: Arc<LiveFeed>,
     /// Random number of this process start.
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.
@@ -82,8 +85,8 @@ impl Foundation {
         let public_url = public_url(settings, address)?;
         let data = PathBuf::from(&settings.store.data);
         let incarnation = rand::random::<u64>();
-        let budgets = Arc::new(Budgets::default());
-        let (ledger, cluster) = ledger(store, settings, incarnation, &budgets)?;
+        let (budgets, feed) = (Arc::new(Budgets::default()), Arc::new(LiveFeed::default()));
+        let (ledger, cluster) = ledger(store, settings, incarnation, (&budgets, &feed))?;
         budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
         let sync = &*cluster.catalog;
@@ -127,6 +130,7 @@ impl Foundation {
             opportunities: Arc::default(),
             topic_shares: Arc::default(),
             recent_stages: Arc::default(),
+            feed,
             clock,
             catalog,
             budgets,
@@ -142,10 +146,13 @@ fn ledger(
     store: Address,
     settings: &Settings,
     incarnation: u64,
-    budgets: &Arc<Budgets>,
+    (budgets, feed): (&Arc<Budgets>, &Arc<LiveFeed>),
 ) -> anyhow::Result<(Arc<Ledger>, Cluster)> {
-    let listener = budgets.clone();
-    let listener: Listener = Box::new(move |change| listener.on_ledger_change(&change));
+    let (budgets, feed) = (budgets.clone(), feed.clone());
+    let listener: Listener = Box::new(move |change| {
+        budgets.on_ledger_change(&change);
+        feed.on_ledger_change(&change);
+    });
     let folder = Path::new(&settings.store.data).join("journal");
     let client = match store {
         Address::Embedded => None,

@@ -95,7 +95,8 @@ impl App {
         let lifecycle = foundation.cluster.lifecycle.clone();
         let store_deadline = foundation.store_deadline;
         let (keys, local_keys) = services::keys(&settings, &foundation)?;
-        let (state, services) = services::build(foundation, keys, &settings, ops_address)?;
+        let (state, services) =
+            services::build(foundation, keys, &settings, (address, ops_address))?;
         let (app, services) = (Data::new(state), Arc::new(services));
         let instance = exchange::instance(&app, &services);
         lifecycle.join(&instance, store_deadline).await.context("the journal rejects writes")?;

@@ -7,7 +7,7 @@ use crate::catalog::change::ExpectedVersion;
 use crate::catalog::difference::Difference;
 use crate::catalog::{AuditContext, origin};
 use crate::config::settings::Activation;
-use crate::config::{Settings, load};
+use crate::config::{Settings, changed_keys, load};
 use crate::http::AppState;
 use crate::metrics::ReloadResult;
 use crate::publishing::Publishing;
@@ -181,7 +181,8 @@ fn datacenters(app: &AppState) -> anyhow::Result<Option<String>> {
 
 /// Applies the settings that can change while serving; the others need a restart.
 fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
-    let read = load::settings(options.config.as_deref(), load::environment())?;
+    let mut read = load::settings(options.config.as_deref(), load::environment())?;
+    options.overrides.apply(&mut read);
     let now = app.settings.get();
     let mut hot: Settings = Settings::clone(&now);
     hot.weights = read.weights.clone();
@@ -205,13 +206,16 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     hot.server.country_header = read.server.country_header.clone();
     hot.server.report_url = read.server.report_url.clone();
     hot.server.drain_delay_ms = read.server.drain_delay_ms;
-    if hot == **now {
-        return Ok((read != hot).then(|| "changed settings need a restart".into()));
+    let (applied, waiting) = (changed_keys(&now, &hot), changed_keys(&hot, &read));
+    let mut summary = Vec::new();
+    if !applied.is_empty() {
+        summary.push(format!("applied: {}", applied.join(", ")));
     }
-    // Addresses and data directory may be overridden by the command line: not compared.
-    let rest = Settings { server: hot.server.clone(), store: hot.store.clone(), ..read.clone() };
-    let needs_restart = rest != hot;
-    app.settings.replace(hot);
-    let summary = if needs_restart { "applied; some changes need a restart" } else { "applied" };
-    Ok(Some(summary.into()))
+    if !waiting.is_empty() {
+        summary.push(format!("takes effect at the next start: {}", waiting.join(", ")));
+    }
+    if !applied.is_empty() || waiting != *app.settings.waiting() {
+        app.settings.replace(hot, waiting);
+    }
+    Ok((!summary.is_empty()).then(|| summary.join("; ")))
 }

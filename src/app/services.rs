@@ -32,6 +32,7 @@ use crate::traffic::flood::FloodGuard;
 use crate::traffic::limits::VisitorLimits;
 use crate::world::Worlds;
 use crate::world::leasing::Leasing;
+use crate::world::live_feed::LiveFeed;
 use actix_web::web::{Data, ServiceConfig};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -67,6 +68,8 @@ pub struct Services {
     pub(crate) report_threads: Arc<ReportThreads>,
     /// What pages reported, for the publishers' pages.
     pub(crate) embed_reports: Arc<EmbedReports>,
+    /// Decisions and events for operators who watch.
+    pub(crate) feed: Arc<LiveFeed>,
     /// Whether this instance should get requests.
     pub(crate) readiness: Arc<Readiness>,
 }
@@ -98,6 +101,7 @@ impl Services {
             .app_data(Data::from(self.events.clone()))
             .app_data(Data::from(self.publishing.clone()))
             .app_data(Data::from(self.notices.clone()))
+            .app_data(Data::from(self.feed.clone()))
             .app_data(Data::from(self.readiness.clone()));
     }
 }
@@ -126,7 +130,7 @@ pub(crate) fn build(
     foundation: Foundation,
     (api_keys, token_keys): (ApiKeys, TokenKeys),
     settings: &Settings,
-    ops: SocketAddr,
+    (public, ops): (SocketAddr, SocketAddr),
 ) -> anyhow::Result<(AppState, Services)> {
     let table = settings.server.geoip.as_deref().map(Path::new);
     let countries = table.map(CountryDatabase::open).transpose()?;
@@ -135,7 +139,8 @@ pub(crate) fn build(
     let reporting = Arc::new(reporting_of(&foundation));
     reporting.log_recovery();
     let replaying = Arc::new(replaying(&foundation, settings));
-    let publishing = publishing(&foundation, &replaying);
+    let api_keys = Arc::new(ArcSwap::from_pointee(api_keys));
+    let publishing = publishing(&foundation, &replaying, &api_keys);
     foundation.world.log_image_faults();
     let services = Services {
         explain: Arc::new(explain(&foundation)),
@@ -149,12 +154,13 @@ pub(crate) fn build(
         embed_reports: Arc::new(EmbedReports::new(foundation.clock.now())),
         reporting,
         readiness: Arc::new(Readiness::new(foundation.ledger.clone(), foundation.leasing.clone())),
+        feed: foundation.feed,
         world: foundation.world,
         ledger: foundation.ledger,
         leasing: foundation.leasing,
     };
     let state = AppState {
-        keys: ArcSwap::from_pointee(api_keys),
+        keys: api_keys,
         countries,
         datacenters: ArcSwap::from_pointee(datacenters),
         agreed_rates: AgreedRates::default(),
@@ -167,6 +173,8 @@ pub(crate) fn build(
         own_origin: origin(&foundation.public_url),
         own_host: host(&foundation.public_url),
         ops,
+        public,
+        started: foundation.clock.now(),
         clock: foundation.clock,
         settings: foundation.settings,
         metrics: foundation.metrics,
@@ -256,14 +264,20 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
         leasing: foundation.leasing.clone(),
         opportunities: foundation.opportunities.clone(),
         recent_stages: foundation.recent_stages.clone(),
+        feed: foundation.feed.clone(),
         incarnation: foundation.incarnation,
         public_url: foundation.public_url.clone(),
     })
 }
 
-fn publishing(foundation: &Foundation, replaying: &Arc<Replaying>) -> Publishing {
+fn publishing(
+    foundation: &Foundation,
+    replaying: &Arc<Replaying>,
+    keys: &Arc<ArcSwap<ApiKeys>>,
+) -> Publishing {
     Publishing::new(publishing::Parts {
         clock: foundation.clock.clone(),
+        keys: keys.clone(),
         settings: foundation.settings.clone(),
         metrics: foundation.metrics.clone(),
         world: foundation.world.clone(),

@@ -31,6 +31,8 @@ const ROTATION_EVERY: Duration = Duration::from_mins(5);
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Interval for checking whether missing images were restored.
 const IMAGES_EVERY: Duration = Duration::from_secs(5);
+/// Interval for sampling the totals of the last minutes.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// Interval for evicting idle visitors and addresses.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Reconciliation pauses for at least this multiple of its duration.
@@ -83,6 +85,7 @@ pub(crate) fn start(
         tokio::spawn(read_traffic(services.publishing.clone())),
         tokio::spawn(learn_rotation(services.publishing.clone())),
         tokio::spawn(tick(services.events.clone())),
+        tokio::spawn(sample_totals(services.reporting.clone())),
         tokio::spawn(check_disk_space(services.delivery.clone())),
         tokio::spawn(restore_images(services.publishing.clone())),
         tokio::spawn(evict_idle_visitors(app.clone(), services.events.clone())),
@@ -196,6 +199,17 @@ async fn restore_images(publishing: Arc<Publishing>) {
     }
 }
 
+async fn sample_totals(reporting: Arc<Reporting>) {
+    let mut interval = every(SAMPLE_EVERY);
+    loop {
+        interval.tick().await;
+        let reporting = reporting.clone();
+        if let Err(error) = actix_web::web::block(move || reporting.sample_totals()).await {
+            tracing::error!(%error, "totals of the last minutes not sampled");
+        }
+    }
+}
+
 async fn check_disk_space(delivery: Arc<Delivery>) {
     let mut interval = every(TICK_EVERY);
     loop {
@@ -277,13 +291,30 @@ async fn reload_changes(
         match changed {
             ReloadRequest::File(what) => reload::reload(&app, &services, &options, what).await,
             ReloadRequest::ApiKeys => match ApiKeys::open(&data) {
-                Ok(keys) => app.keys.store(Arc::new(keys)),
+                Ok(keys) => {
+                    let changes = keys.changes_since(&app.keys.load());
+                    app.keys.store(Arc::new(keys));
+                    if !changes.is_empty() {
+                        tracing::info!(
+                            file = "keys.toml",
+                            changes = changes.join(", "),
+                            "API keys changed"
+                        );
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "API keys not reloaded; keeping the previous keys")
                 }
             },
             ReloadRequest::TokenKeys => match TokenKeys::open(&data, app.clock.now()) {
-                Ok(keys) => use_token_keys(&app, &keys),
+                Ok(keys) => {
+                    use_token_keys(&app, &keys);
+                    tracing::info!(
+                        file = "token-keys.toml",
+                        active = keys.current(),
+                        "token keys changed"
+                    );
+                }
                 Err(error) => {
                     tracing::warn!(%error, "token keys not reloaded; keeping the previous keys")
                 }

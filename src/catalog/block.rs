@@ -6,7 +6,7 @@
 use crate::catalog::edit;
 use crate::catalog::edit::EditError;
 use crate::catalog::pause::find;
-use crate::config::document::nearest;
+use crate::config::suggestion::nearest;
 use crate::domain::entity::EntityDoc;
 use crate::domain::id::{AdvertiserId, CategoryId, EntityId};
 use crate::domain::inventory::Inventory;

@@ -47,8 +47,9 @@ pub(crate) struct CheckedConfig {
 
 impl CheckedConfig {
     /// What is allowed, and may not be meant.
-    pub(crate) fn warnings(&self) -> Vec<Finding> {
-        self.inventory.as_ref().map(check::warnings).unwrap_or_default()
+    pub(crate) fn warnings(&self, now_ms: i64) -> Vec<Finding> {
+        let inventory = self.inventory.iter().flat_map(|one| check::warnings(one, now_ms));
+        inventory.chain(self.weights.iter().flat_map(check::weight_warnings)).collect()
     }
 }
 

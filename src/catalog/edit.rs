@@ -3,7 +3,7 @@
 
 use crate::catalog::check;
 use crate::catalog::check::Finding;
-use crate::config::document;
+use crate::config::suggestion;
 use crate::domain::campaign::PausedBy;
 use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::inventory::Inventory;
@@ -146,7 +146,7 @@ fn read<T: ListItem>(document: Value) -> Result<T, EditError> {
     let document: T = serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.inner().to_string();
-        let help = document::did_you_mean(&reason);
+        let help = suggestion::did_you_mean(&reason);
         let field = if path == "." { String::new() } else { path };
         EditError::Invalid(vec![Finding { list: T::LIST, id: id.clone(), field, reason, help }])
     })?;

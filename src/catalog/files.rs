@@ -6,7 +6,7 @@ use crate::catalog::image_store::ImageStore;
 use crate::catalog::{check, image};
 use crate::config::document::Document;
 use crate::config::files::{is_hidden, open_regular};
-use crate::config::{Problem, document, load};
+use crate::config::{Problem, load, suggestion};
 use crate::domain::image::Source;
 use crate::domain::inventory::{ImageField, Inventory};
 use crate::domain::label::LabelTable;
@@ -262,7 +262,7 @@ fn unknown_lists(document: &Document<'_>) -> Vec<Problem> {
     let unknown = document.names().filter(|(name, _)| !LISTS.contains(name));
     unknown
         .map(|(name, _)| {
-            let help = document::suggestion(name, LISTS.into_iter())
+            let help = suggestion::suggestion(name, LISTS.into_iter())
                 .or_else(|| Some(format!("must be one of {}", LISTS.join(", "))));
             document.problem(name, &format!("unknown list `{name}`"), help)
         })

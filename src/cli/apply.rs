@@ -6,9 +6,9 @@ use crate::catalog::difference::Difference;
 use crate::catalog::guard::Concern;
 use crate::catalog::image_store::ImageStore;
 use crate::catalog::{AuditContext, check};
+use crate::cli::access::ServerAccess;
 use crate::cli::catalog::{Confirmed, Served};
 use crate::cli::confirm::confirmed;
-use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog, forecast, replay, replay_text};
 use crate::clock::{Clock, SystemClock};
@@ -38,8 +38,9 @@ pub(super) struct Apply {
 
 impl Apply {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let served = catalog::served(&self.access.data)?;
-        let stored = ImageStore::read_only(&self.access.data);
+        let data = self.access.data()?;
+        let served = catalog::served(&data)?;
+        let stored = ImageStore::read_only(&data);
         let weights = served.weights.clone().unwrap_or_default();
         let now_ms = SystemClock::starting_at_least(0).now_ms();
         let layout = arguments::layout(&self.paths)?;
@@ -47,15 +48,15 @@ impl Apply {
         let new = served.with_manual_pauses(read.map_err(ConfigError::from)?);
         check_served_prices(&served, &new, now_ms)?;
         let difference = served.difference(&new);
-        output.warnings(&new.warnings());
+        output.warnings(&new.warnings(now_ms));
         output.line(difference.to_string().trim_end())?;
-        let forecasts = forecast::of_changes(&self.access.data, &served, &new);
+        let forecasts = forecast::of_changes(&data, &served, &new);
         if let Some(forecasts) = &forecasts {
             output.line(forecast::lines(forecasts))?;
         }
         let predicted = match difference.is_empty() {
             true => None,
-            false => replay::of_changes(&self.access.data, &served, &new),
+            false => replay::of_changes(&data, &served, &new),
         };
         if let Some(report) = &predicted {
             output.line(replay_text::summary(report).trim_end())?;
@@ -72,8 +73,9 @@ impl Apply {
             return Ok(output.json_only(&outcome(false, served.number, &difference))?);
         }
         if !self.force {
+            let limits = self.access.place.settings()?.guard;
             let effect = predicted.as_ref().map(ReplayReport::effect);
-            refuse(&served.concerns(&new, &difference, effect.as_ref()))?;
+            refuse(&served.concerns(&new, &difference, effect.as_ref(), &limits))?;
         }
         if !self.yes && !self.force && !confirmed("apply?")? {
             output.line("not applied")?;
@@ -90,7 +92,7 @@ impl Apply {
             None => {
                 let at = SystemClock::starting_at_least(0).now();
                 let by = AuditContext { who: self.who, what, at, request: None };
-                catalog::apply_to_directory(&self.access.data, &new, &served, &by, versions)?.number
+                catalog::apply_to_directory(&data, &new, &served, &by, versions)?.number
             }
         };
         output.line(format_args!("applied as change {number}"))?;

@@ -2,7 +2,7 @@
 //! images, and reports mismatches.
 
 use crate::catalog::image_store::{ImageFault, ImageStore};
-use crate::cli::ops_client::ServerAccess;
+use crate::cli::access::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::{arguments, catalog};
 use crate::cluster::log;
@@ -34,8 +34,8 @@ impl Audit {
         if let Some(config) = arguments::redis_config(&self.store, self.ca.as_deref())? {
             let ends = std::iter::repeat((u64::MAX, Place::END));
             let (state, mut differences) = log::recompute(&Client::new(config), ends).await?;
-            let folder = self.access.data.join("journal");
-            if folder.is_dir() {
+            let folder = self.access.place.optional()?.map(|data| data.join("journal"));
+            if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
                 let here = journal::recover(&folder, 0, None, false, |_| {})?;
                 differences.extend(log::journal_mismatches(&here, &state, None));
             }
@@ -48,7 +48,7 @@ impl Audit {
             let images: Vec<ImageFault> = serde_json::from_value(answer["images"].clone())?;
             return report(output, &differences, &images, &answer);
         }
-        let folder = self.access.data.join("journal");
+        let (data, folder) = (self.access.data()?, self.access.place.journal()?);
         let (state, recovery, differences) = audit::recompute(&folder, u64::MAX)?;
         output.line(format_args!(
             "{} records in {} segments, {} corrupt ranges, {} bytes of an incomplete last write",
@@ -68,8 +68,8 @@ impl Audit {
             output.line(format_args!("{PARTIAL}"))?;
         }
         billed(output, &state)?;
-        let inventory = catalog::served(&self.access.data)?.inventory.unwrap_or_default();
-        let stored = ImageStore::read_only(&self.access.data);
+        let inventory = catalog::served(&data)?.inventory.unwrap_or_default();
+        let stored = ImageStore::read_only(&data);
         let images = stored.faults(inventory.images())?;
         let object = json!({ "recovery": recovery, "partial": partial, "differences": differences, "images": images });
         report(output, &differences, &images, &object)

@@ -14,7 +14,6 @@ use crate::catalog::{
 };
 use crate::cli::ops_client::OpsClient;
 use crate::config::guard_settings::GuardSettings;
-use crate::config::load;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::region::Regions;
@@ -88,17 +87,17 @@ impl Served {
         new: &CheckedConfig,
         difference: &Difference,
         effect: Option<&Effect>,
+        limits: &GuardSettings,
     ) -> Vec<Concern> {
         let mut difference = difference.clone();
         if self.weights.is_none() {
             difference.weights.clear();
         }
-        let limits = guard_limits();
         let compared = Compared {
             inventory: self.inventory.as_ref().zip(new.inventory.as_ref()),
             weights: new.weights.as_ref().or(self.weights.as_ref()),
         };
-        guard::concerns(&difference, compared, effect, &limits)
+        guard::concerns(&difference, compared, effect, limits)
     }
 
     /// Whether every document in `new` equals the served one.
@@ -107,12 +106,6 @@ impl Served {
             && (new.weights.is_none() || new.weights == self.weights)
             && (new.labels.is_none() || new.labels == self.labels)
     }
-}
-
-/// The limits of the guard, by the environment.
-pub(super) fn guard_limits() -> GuardSettings {
-    let settings = load::settings(None, load::environment());
-    settings.map(|settings| settings.guard).unwrap_or_default()
 }
 
 /// The compiled-in labels.

@@ -4,13 +4,16 @@ use crate::app::open;
 use crate::catalog::check;
 use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::image_store::ImageStore;
+use crate::cli::access::DataArgs;
 use crate::cli::output::{Output, counted};
 use crate::cli::{arguments, catalog};
 use crate::clock::{Clock, SystemClock};
-use crate::config::ConfigError;
 use crate::config::geo::CountryDatabase;
+use crate::config::{ConfigError, Settings, load, unreachable};
 use crate::domain::image::Address;
+use crate::domain::weights::Weights;
 use crate::selection::compile::content_hash;
+use crate::telemetry;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -18,38 +21,61 @@ use std::path::{Path, PathBuf};
 pub(super) struct Check {
     /// Files or folders to check; `-` reads standard input [default: config/]
     paths: Vec<PathBuf>,
-    /// The data directory, to verify images referenced by address. If it does not exist, such
-    /// references are not verified.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    /// Exit with 64 if there are warnings, too.
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    place: DataArgs,
 }
 
 impl Check {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let stored = self.data.is_dir().then(|| ImageStore::read_only(&self.data));
+        // Without a data directory, images referenced by address are not verified.
+        let data = self.place.optional()?;
+        let stored = data.as_deref().map(ImageStore::read_only);
         // Without weights among the files, prices are compared by the served ones, else the default ones.
-        let served = catalog::served(&self.data)?.weights.unwrap_or_default();
+        let served = data.as_deref().map(catalog::served).transpose()?;
+        let served = served.and_then(|served| served.weights).unwrap_or_default();
         let now_ms = SystemClock::starting_at_least(0).now_ms();
         let layout = arguments::layout(&self.paths)?;
         let read = layout.read_with(stored.as_ref(), Some((&served, now_ms)));
         let checked = read.map_err(ConfigError::from)?;
         if let Some(settings) = &checked.settings {
-            open::datacenters(settings)?;
-            settings
-                .server
-                .geoip
-                .iter()
-                .try_for_each(|file| CountryDatabase::open(Path::new(file)).map(drop))?;
+            check_settings(settings)?;
         }
         let weights = checked.weights.as_ref().unwrap_or(&served);
-        let mut warnings: Vec<String> =
-            checked.warnings().iter().map(ToString::to_string).collect();
-        let inventory = checked.inventory.iter();
-        warnings.extend(inventory.flat_map(|one| check::stale_rates(one, weights, now_ms)));
+        let warnings = warnings(&checked, weights, now_ms);
+        if self.strict && !warnings.is_empty() {
+            let lines: Vec<String> = warnings.iter().map(|one| format!("warning: {one}")).collect();
+            return Err(ConfigError::Usage(lines.join("\n")).into());
+        }
         let mut text = summary(&checked);
         warnings.iter().for_each(|reason| text.push_str(&format!("\nwarning: {reason}")));
         Ok(output.result(text, &json_summary(&checked, &warnings))?)
     }
+}
+
+/// Checks what settings refer to: files, and the filter of the log.
+fn check_settings(settings: &Settings) -> Result<(), ConfigError> {
+    open::datacenters(settings)?;
+    telemetry::check_filter(&settings.logs.level)
+        .map_err(|error| ConfigError::Usage(format!("logs.level: {error}")))?;
+    if let Some(file) = settings.store.ca.as_deref().filter(|file| !Path::new(file).is_file()) {
+        return Err(ConfigError::Usage(format!("store.ca: there is no file `{file}`")));
+    }
+    let geoip = settings.server.geoip.iter();
+    geoip.map(Path::new).try_for_each(|file| CountryDatabase::open(file).map(drop))
+}
+
+/// What is allowed and may not be meant.
+fn warnings(checked: &CheckedConfig, weights: &Weights, now_ms: i64) -> Vec<String> {
+    let settings = checked.settings.iter();
+    let settings = settings.flat_map(|one| unreachable::warnings(one, load::environment()));
+    let documents = checked.warnings(now_ms);
+    let documents = documents.iter().map(ToString::to_string);
+    let inventory = checked.inventory.iter();
+    let rates = inventory.flat_map(|one| check::stale_rates(one, weights, now_ms));
+    settings.chain(documents).chain(rates).collect()
 }
 
 fn summary(checked: &CheckedConfig) -> String {

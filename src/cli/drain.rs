@@ -1,6 +1,7 @@
 //! `adjacent drain`: sends a stopped instance's unsent records to the fleet's store.
 
 use crate::app::lock;
+use crate::cli::access::DataArgs;
 use crate::cli::arguments;
 use crate::cli::output::Output;
 use crate::cluster::log::SharedLog;
@@ -23,9 +24,8 @@ const REPLICA_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Drain {
-    /// The data directory.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
     /// Redis URL of the store to send to.
     #[arg(long, value_name = "URL")]
     store: String,
@@ -42,8 +42,8 @@ impl Drain {
             return Err(ConfigError::Usage(reason.to_owned()).into());
         };
         // A running server sends its records itself and keeps adding new ones.
-        let _lock = lock::DataLock::acquire(&self.data)?;
-        let folder = self.data.join("journal");
+        let (data, folder) = (self.place.existing()?, self.place.journal()?);
+        let _lock = lock::DataLock::acquire(&data)?;
         let Some(store) = history::store_id(&folder)? else {
             return Ok(output.line("no records in this data directory")?);
         };

@@ -1,7 +1,7 @@
 //! `adjacent explain`: explains a decision's outcome, as tables or JSON.
 
 use crate::catalog::Catalog;
-use crate::cli::ops_client::ServerAccess;
+use crate::cli::access::AnyServer;
 use crate::cli::output::Output;
 use crate::config::ConfigError;
 use crate::decision_log;
@@ -13,7 +13,6 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -26,11 +25,8 @@ pub(super) struct Explain {
     /// List every filtered flight instead of counts per reason.
     #[arg(long)]
     all: bool,
-    /// Operations listener of the instance to query, for a decision made by another instance.
-    #[arg(long, value_name = "ADDRESS")]
-    ops: Option<SocketAddr>,
     #[command(flatten)]
-    access: ServerAccess,
+    server: AnyServer,
 }
 
 impl Explain {
@@ -38,11 +34,7 @@ impl Explain {
         let id = uuid::Uuid::parse_str(&self.decision).map_err(|_| {
             ConfigError::Usage(format!("`{}` is not a decision id: expected a UUID", self.decision))
         })?;
-        let server = match self.ops {
-            Some(address) => Some(self.access.at(address)?),
-            None => self.access.find()?,
-        };
-        let document = match server {
+        let document = match self.server.find()? {
             Some(server) => {
                 let want = self.want.as_deref().map(|creative| format!("?want={creative}"));
                 server.get(&format!("/v1/decisions/{id}/explain{}", want.unwrap_or_default()))?
@@ -54,7 +46,7 @@ impl Explain {
 
     /// Reads the data directory directly, when no server is running on it.
     fn offline(&self, decision: u128) -> anyhow::Result<Value> {
-        let data = &self.access.data;
+        let data = self.server.data()?;
         let folder = data.join("decisions");
         let found = match folder.is_dir() {
             true => decision_log::find(&folder, decision, &mut Vec::new())?,

@@ -2,8 +2,8 @@
 
 use crate::catalog::Catalog;
 use crate::catalog::config_files::CheckedConfig;
+use crate::cli::access::AnyServer;
 use crate::cli::catalog::Served;
-use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::{Output, note};
 use crate::cli::{arguments, catalog};
 use crate::clock::{Clock, SystemClock};
@@ -19,7 +19,6 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -32,9 +31,9 @@ const READING_OF_DIFF: Duration = Duration::from_millis(800);
 
 const EXAMPLE: &str = "\
 Examples:
-  adjacent forecast spring.toml        flights in a file, on top of what is served
-  adjacent forecast --flight spring-ai a flight that is served
-  adjacent forecast --json -           from standard input, as JSON
+  adjacent forecast spring.toml         flights in a file, on top of what is served
+  adjacent forecast --flight spring-ai  a flight that is served
+  adjacent forecast --json -            from standard input, as JSON
 
 A file has the form of the inventory, with new or changed documents only:
 
@@ -61,11 +60,8 @@ pub(super) struct Forecast {
     /// Forecast this flight, from the files or served; may be repeated.
     #[arg(long, value_name = "ID")]
     flight: Vec<String>,
-    /// Operations listener of the server to ask.
-    #[arg(long, value_name = "ADDRESS")]
-    ops: Option<SocketAddr>,
     #[command(flatten)]
-    access: ServerAccess,
+    server: AnyServer,
 }
 
 impl Forecast {
@@ -78,16 +74,12 @@ impl Forecast {
             let reason = "the files have no flight: add one, or name one with --flight";
             return Err(ConfigError::Usage(reason.into()).into());
         }
-        let server = match self.ops {
-            Some(address) => Some(self.access.at(address)?),
-            None => self.access.find()?,
-        };
-        let document = match server {
+        let document = match self.server.find()? {
             Some(server) => {
                 let request = ForecastRequest { inventory: part, flights: self.flight };
                 server.send("/v1/admin/forecasts", &serde_json::to_vec(&request)?)?
             }
-            None => serde_json::to_value(offline(&self.access.data, part, self.flight)?)?,
+            None => serde_json::to_value(offline(&self.server.data()?, part, self.flight)?)?,
         };
         Ok(output.result(render(&document).trim_end(), &document)?)
     }

@@ -1,6 +1,6 @@
 //! `adjacent gaps`: what pages asked for and no sponsor wanted, as tables or JSON.
 
-use crate::cli::ops_client::ServerAccess;
+use crate::cli::access::AnyServer;
 use crate::cli::output::Output;
 use crate::cli::past::{Days, StoppedServer};
 use crate::cli::why::{coverage, table, text};
@@ -8,7 +8,6 @@ use crate::domain::zone::Zone;
 use crate::http::public::funnel::DEFAULT_DAYS;
 use serde_json::Value;
 use std::fmt::Write;
-use std::net::SocketAddr;
 
 /// Rows of each kind of context in the tables; JSON and CSV have more.
 const MAX_ROWS: usize = 15;
@@ -17,23 +16,16 @@ const MAX_ROWS: usize = 15;
 pub(super) struct Gaps {
     #[command(flatten)]
     days: Days,
-    /// Operations listener of the instance to query: each has the decisions that it made.
-    #[arg(long, value_name = "ADDRESS")]
-    ops: Option<SocketAddr>,
     #[command(flatten)]
-    access: ServerAccess,
+    server: AnyServer,
 }
 
 impl Gaps {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let server = match self.ops {
-            Some(address) => Some(self.access.at(address)?),
-            None => self.access.find()?,
-        };
-        let document = match server {
+        let document = match self.server.find()? {
             Some(server) => server.get(&format!("/v1/admin/gaps{}", self.days.query()))?,
             None => {
-                let stopped = StoppedServer::open(&self.access.data)?;
+                let stopped = StoppedServer::open(&self.server.data()?)?;
                 serde_json::to_value(stopped.gaps(&self.days.times(DEFAULT_DAYS, Zone::utc())?)?)?
             }
         };

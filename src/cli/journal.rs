@@ -1,13 +1,12 @@
 //! `adjacent journal repair`: releases the intact records behind damaged ones.
 
 use crate::app::lock;
+use crate::cli::access::DataArgs;
 use crate::cli::output::{Output, counted};
-use crate::config::ConfigError;
 use crate::journal::repair;
 use crate::ledger::record::set_stamp;
 use crate::ledger::{Record, history};
 use serde_json::json;
-use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Journal {
@@ -18,9 +17,8 @@ pub(super) enum Journal {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Repair {
-    /// The data directory; no server may be running on it.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
     /// Repair; without it, only show what would be done.
     #[arg(long)]
     apply: bool,
@@ -35,13 +33,10 @@ impl Journal {
 
 impl Repair {
     fn run(self, output: Output) -> anyhow::Result<()> {
-        let folder = self.data.join("journal");
-        let data = self.data.display();
-        if !folder.is_dir() {
-            let reason = format!("{data} has no journal: set --data to a server's data directory");
-            return Err(ConfigError::Usage(reason).into());
-        }
-        let _lock = lock::DataLock::acquire(&self.data)?;
+        let (data, folder) = (self.place.existing()?, self.place.journal()?);
+        // No server may be running on it.
+        let _lock = lock::DataLock::acquire(&data)?;
+        let data = data.display();
         let store = history::store_id(&folder)?;
         let repairs = repair::plan(&folder, store, filler)?;
         for one in &repairs {

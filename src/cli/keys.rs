@@ -1,23 +1,22 @@
 //! `adjacent keys`: manages API keys, the event token key and report links. A running server reloads
 //! changed keys automatically.
 
+use crate::cli::access::DataArgs;
 use crate::cli::output::Output;
 use crate::clock::{Clock, SystemClock};
+use crate::config::ConfigError;
 use crate::config::keys::{ApiKeys, Identity, ReportPage, Role, TokenKeys};
-use crate::config::{ConfigError, load};
 use crate::domain::hidden;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Keys {
-    /// The data directory.
-    #[arg(long, default_value = "data", value_name = "DIR", global = true)]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -71,26 +70,27 @@ enum Verb {
 impl Keys {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
         let now = SystemClock::starting_at_least(0).now();
+        let folder = self.place.keys()?;
         match self.verb {
             Verb::List => {
-                let keys = ApiKeys::open(&self.data)?;
+                let keys = ApiKeys::open(&folder)?;
                 let list: Vec<&Identity> = keys.list().collect();
                 Ok(output.result(table(&list, now), &rows(&list, now))?)
             }
             Verb::Create { role, owner, days, per_second } => {
-                let mut keys = ApiKeys::open(&self.data)?;
+                let mut keys = ApiKeys::open(&folder)?;
                 let expires = days.map(|days| expiry(now, days)).transpose()?;
                 let (id, text) = keys.create(role, &owner, (expires, per_second), now)?;
                 let text = text.expose_secret();
                 Ok(output.result(text, &json!({ "id": id, "key": text }))?)
             }
             Verb::Revoke { id } => {
-                ApiKeys::open(&self.data)?.revoke(&id, now)?;
+                ApiKeys::open(&folder)?.revoke(&id, now)?;
                 Ok(output.result(format_args!("key {id} revoked"), &json!({ "revoked": id }))?)
             }
             Verb::Rotate { revoke_earlier } => {
-                let window = load::settings(None, load::environment())?.windows.click_seconds;
-                let mut keys = TokenKeys::open(&self.data, now)?;
+                let window = self.place.settings()?.windows.click_seconds;
+                let mut keys = TokenKeys::open(&folder, now)?;
                 let kid = keys.rotate(window, now)?;
                 if revoke_earlier {
                     keys.revoke_others(kid)?;
@@ -103,7 +103,7 @@ impl Keys {
             Verb::Link { party, role, days } => {
                 let until = expiry(now, days)?.as_millisecond();
                 let page = report_page(role, &party)?;
-                let link = TokenKeys::open(&self.data, now)?.links().sign(&page, until);
+                let link = TokenKeys::open(&folder, now)?.links().sign(&page, until);
                 let path = format!("{}?link={link}", page.path());
                 Ok(output.result(&path, &json!({ "path": path }))?)
             }

@@ -3,6 +3,7 @@
 
 use crate::app::lock;
 use crate::catalog::Catalog;
+use crate::cli::access::DataArgs;
 use crate::cli::drain;
 use crate::cli::output::Output;
 use crate::cluster::log::SharedLog;
@@ -25,9 +26,8 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Migrate {
-    /// The data directory to migrate from, with `--from embedded`.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
     /// Source store: `embedded` (the data directory) or a Redis URL.
     #[arg(long, default_value = EMBEDDED, value_name = "URL")]
     from: String,
@@ -96,14 +96,9 @@ impl Migrate {
 
     /// Migrates a data directory that no server is using.
     async fn send_files(&self, to: &Client) -> anyhow::Result<(State, u64)> {
-        let folder = self.data.join("journal");
-        let data = self.data.display();
-        if !folder.is_dir() {
-            return Err(usage(format!(
-                "{data} has no journal: set --data to a server's data directory"
-            )));
-        }
-        let _lock = lock::DataLock::acquire(&self.data)?;
+        let (directory, folder) = (self.place.existing()?, self.place.journal()?);
+        let data = directory.display();
+        let _lock = lock::DataLock::acquire(&directory)?;
         if history::starting_point(&folder, ReplayFrom::First)?.checkpoint.from > 0 {
             return Err(usage(format!(
                 "the oldest records of {data} were deleted after store.keep_days and only their sums are \
@@ -127,7 +122,7 @@ impl Migrate {
                  an empty one"
             )));
         }
-        let local = Catalog::open(&self.data.join("catalog"))?;
+        let local = Catalog::open(&directory.join("catalog"))?;
         let number = local.head()?.map_or(0, |head| head.number);
         if found.change > number {
             return Err(usage(format!(

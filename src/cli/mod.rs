@@ -1,19 +1,23 @@
 //! The command line interface: one file per command.
 
+mod access;
 mod apply;
 mod arguments;
 mod audit;
 mod catalog;
 mod check;
+mod completions;
 mod confirm;
 mod diff;
 mod drain;
+mod examples;
 mod explain;
 mod export;
 mod forecast;
 mod gaps;
 mod health;
 mod import;
+mod init;
 mod journal;
 mod keys;
 mod migrate;
@@ -28,13 +32,16 @@ mod rollback;
 mod schema;
 mod serve;
 mod shares;
+mod simulate;
+mod status;
 mod store;
 mod synth;
+mod tail;
 mod why;
 
 use crate::app::{file_limits, permissions};
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use output::Output;
 
 /// A contextual sponsored-content server: one request per page, one labelled unit per placement.
@@ -54,6 +61,8 @@ pub struct Command {
 enum Verb {
     /// Run the server (default).
     Serve(serve::Serve),
+    /// Write a commented starter inventory and say how to serve it.
+    Init(init::Init),
     /// Validate settings, weights, labels and inventory files.
     Check(check::Check),
     /// Show what applying files would change.
@@ -90,6 +99,12 @@ enum Verb {
     /// Repair the journal of a stopped server.
     #[command(subcommand)]
     Journal(journal::Journal),
+    /// Show what runs and how it is going: readiness, last change, traffic, alerts, pauses.
+    Status(status::Status),
+    /// Follow the decisions and events of a running server.
+    Tail(tail::Tail),
+    /// Send simulated page views, events and bots to a local trial server.
+    Simulate(simulate::Simulate),
     /// Check whether the local server is ready: exit code 0 or 1.
     Health(health::Health),
     /// Manage API keys, the event token key and report links.
@@ -100,6 +115,8 @@ enum Verb {
     Schema(schema::Schema),
     /// Generate a realistic inventory of any size as TOML.
     Synth(synth::Synth),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
     /// Convert files of other systems to inventory TOML.
     #[command(subcommand)]
     Import(import::Import),
@@ -108,7 +125,9 @@ enum Verb {
 impl Command {
     /// Parses the command line. On an error, prints it to standard error and exits with code 64.
     pub fn parse() -> Command {
-        match <Command as Parser>::try_parse() {
+        let command = examples::with_examples(Command::command());
+        let parsed = command.try_get_matches();
+        match parsed.and_then(|matches| Command::from_arg_matches(&matches)) {
             Ok(command) => command,
             Err(error) => {
                 error.print().ok();
@@ -130,6 +149,7 @@ impl Command {
         match self.verb {
             None => self.serve.run(output).await,
             Some(Verb::Serve(verb)) => verb.run(output).await,
+            Some(Verb::Init(verb)) => verb.run(output),
             Some(Verb::Check(verb)) => verb.run(output),
             Some(Verb::Diff(verb)) => verb.run(output),
             Some(Verb::Drain(verb)) => verb.run(output).await,
@@ -147,11 +167,15 @@ impl Command {
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,
             Some(Verb::Journal(verb)) => verb.run(output),
+            Some(Verb::Status(verb)) => verb.run(output),
+            Some(Verb::Tail(verb)) => verb.run(output),
+            Some(Verb::Simulate(verb)) => verb.run(output).await,
             Some(Verb::Health(verb)) => verb.run(output),
             Some(Verb::Keys(verb)) => verb.run(output),
             Some(Verb::Openapi(verb)) => verb.run(output),
             Some(Verb::Schema(verb)) => verb.run(output),
             Some(Verb::Synth(verb)) => verb.run(output),
+            Some(Verb::Completions(verb)) => verb.run(),
             Some(Verb::Import(verb)) => verb.run(output),
         }
     }

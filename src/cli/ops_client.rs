@@ -3,31 +3,16 @@
 //! It sends single HTTP/1.0 requests, so that the executable needs no HTTP client library that could be
 //! made to call other hosts.
 
-use crate::app::lock;
-use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
-use crate::config::keys::{ApiKeys, LocalKeys};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::io;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
 /// Response timeout.
 const TIMEOUT: Duration = Duration::from_secs(120);
-
-/// How to find a running server and authenticate to it.
-#[derive(Debug, clap::Args)]
-pub(super) struct ServerAccess {
-    /// The data directory.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    pub(crate) data: std::path::PathBuf,
-    /// Operator API key [default: the local key created on the first run]
-    #[arg(long, env = "ADJACENT_OPERATOR_KEY", hide_env_values = true)]
-    pub(crate) key: Option<SecretString>,
-}
 
 /// A client of a running server.
 pub(super) struct OpsClient {
@@ -35,34 +20,16 @@ pub(super) struct OpsClient {
     key: SecretString,
 }
 
-impl ServerAccess {
-    /// The server running on the data directory, if any.
-    pub(crate) fn find(&self) -> Result<Option<OpsClient>, ConfigError> {
-        lock::running_server(&self.data).map(|address| self.at(address)).transpose()
-    }
-
-    /// The server with this operations listener.
-    pub(crate) fn at(&self, address: SocketAddr) -> Result<OpsClient, ConfigError> {
-        let key = match &self.key {
-            Some(key) => key.clone(),
-            None => local_key(&self.data)?,
-        };
-        Ok(OpsClient { address, key })
-    }
-}
-
-fn local_key(data: &Path) -> Result<SecretString, ConfigError> {
-    let now = SystemClock::starting_at_least(0).now();
-    let mut keys = ApiKeys::open(data)?;
-    let local = LocalKeys::open(data, &mut keys, std::iter::empty(), std::iter::empty(), now)?;
-    local.map(|keys| keys.operator).ok_or_else(|| {
-        let reason = "a server is running on this data directory: set an operator key with --key \
-                      or ADJACENT_OPERATOR_KEY";
-        ConfigError::Usage(reason.into())
-    })
-}
-
 impl OpsClient {
+    pub(crate) fn new(address: SocketAddr, key: SecretString) -> OpsClient {
+        OpsClient { address, key }
+    }
+
+    /// The address of the operations listener.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a GET request; returns the JSON response.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.request("GET", path, &[])
@@ -94,6 +61,18 @@ impl OpsClient {
             _ => anyhow::bail!("the server returned an error: {}", problem_text(&document)),
         }
     }
+}
+
+/// Timeout for asking what listens at an address.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Whether the operations listener of a server is at this address.
+pub(super) fn is_server(address: SocketAddr) -> bool {
+    let head = format!("GET /version HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    exchange(address, PROBE_TIMEOUT, &head, &[])
+        .ok()
+        .and_then(|response| serde_json::from_str::<Value>(&response.body).ok())
+        .is_some_and(|version| version["incarnation"].is_string())
 }
 
 /// An HTTP response.

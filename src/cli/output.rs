@@ -54,6 +54,15 @@ impl Output {
         if self.json { self.json(object) } else { Ok(()) }
     }
 
+    /// Prints one of many: a line of text, or the object on a line of its own.
+    pub(super) fn entry(self, text: impl Display, object: &impl Serialize) -> io::Result<()> {
+        if !self.json {
+            return self.line(text);
+        }
+        let line = serde_json::to_string(object)?;
+        writeln!(io::stdout(), "{}", hidden::escape_json(&line))
+    }
+
     /// Prints an object as JSON in either mode.
     pub(super) fn json(self, object: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string_pretty(object)?;

@@ -5,10 +5,10 @@ use crate::catalog::detail::{Detail, FileVersion};
 use crate::catalog::pull::Place;
 use crate::catalog::schema::Kind;
 use crate::catalog::{AuditContext, Catalog, config_files, difference, files, pause, pull};
+use crate::cli::access::ServerAccess;
 use crate::cli::catalog;
 use crate::cli::catalog::Served;
 use crate::cli::confirm::confirmed;
-use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, load};
@@ -53,11 +53,11 @@ struct Plan {
 
 impl Pull {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let served = catalog::served(&self.access.data)?;
+        let served = catalog::served(&self.access.data()?)?;
         if served.number == 0 {
             let reason = format!(
                 "{}: nothing was ever applied to this data directory",
-                self.access.data.display()
+                self.access.data()?.display()
             );
             return Err(ConfigError::Usage(reason).into());
         }
@@ -108,7 +108,7 @@ impl Pull {
         let by = AuditContext { who: self.who.clone(), what, at, request: None };
         let detail = Detail { files, ..Detail::default() };
         let parts = HeadUpdate { detail: Some(&detail), ..HeadUpdate::default() };
-        let catalog = Catalog::open(&self.access.data.join("catalog"))?;
+        let catalog = Catalog::open(&self.access.data()?.join("catalog"))?;
         catalog.put(&parts, ExpectedVersion::Any, &by)?;
         Ok(())
     }

@@ -1,17 +1,21 @@
 //! `adjacent replay`: what another configuration would have changed of recorded decisions.
 
 use crate::catalog::config_files::CheckedConfig;
+use crate::cli::access::AnyServer;
 use crate::cli::catalog::Served;
-use crate::cli::ops_client::{OpsClient, ServerAccess};
+use crate::cli::ops_client::OpsClient;
 use crate::cli::output::{CheckFailed, Output, note};
 use crate::cli::{arguments, catalog, replay_text};
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
+use crate::config::guard_settings::GuardSettings;
 use crate::decision_log::scan::{Progress, Span};
 use crate::http::ops::admin::replays;
 use crate::http::ops::admin::replays::ReplayRequest;
 use crate::replay::clicks::clicked;
-use crate::replay::{DataDirectory, Documents, JobState, Question, ReplayReport, Reproduction};
+use crate::replay::{
+    Asked, DataDirectory, Documents, JobState, Question, ReplayReport, Reproduction,
+};
 use crate::web::pages::replay as page;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -63,7 +67,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
-    access: ServerAccess,
+    access: AnyServer,
 }
 
 /// A day or a time.
@@ -108,11 +112,14 @@ impl Replay {
                 on_server(&server, &request)?
             }
             None => {
-                let served = catalog::served(&self.access.data)?;
+                let data = self.access.data()?;
+                let served = catalog::served(&data)?;
                 let CheckedConfig { inventory, weights, labels, .. } =
                     served.with_manual_pauses(new);
                 let documents = Documents { inventory, weights, labels };
-                offline(&self.access.data, Span { times, part }, documents, self.clicks)?
+                let asked =
+                    Asked { span: Span { times, part }, documents, with_clicks: self.clicks };
+                offline(&data, asked, &self.access.access.place.settings()?.guard)?
             }
         };
         match outcome {
@@ -206,9 +213,8 @@ fn directory(data: &Path) -> DataDirectory {
 /// Reads the data directory directly, when no server is running on it.
 fn offline(
     data: &Path,
-    span: Span,
-    after: Documents,
-    with_clicks: bool,
+    Asked { span, documents: after, with_clicks }: Asked,
+    limits: &GuardSettings,
 ) -> anyhow::Result<Outcome> {
     let bar = bar();
     let mut show = |Progress { done, all }: Progress| {
@@ -229,7 +235,7 @@ fn offline(
         let clicked = with_clicks.then(|| clicked(&journal, &span.times)).transpose()?;
         let question = Question { span, before: Documents::default(), after, clicked };
         let report = crate::replay::replay(&decisions, &question, recorded, &mut show)?;
-        Ok(Outcome { report: Some(report.judged(&catalog::guard_limits())), reproduction: None })
+        Ok(Outcome { report: Some(report.judged(limits)), reproduction: None })
     })?;
     bar.finish_and_clear();
     Ok(outcome)

@@ -4,9 +4,9 @@ use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::detail::{ChangeKind, Detail};
 use crate::catalog::undo::{Earlier, UndoError};
 use crate::catalog::{AuditContext, Catalog, difference};
+use crate::cli::access::ServerAccess;
 use crate::cli::catalog;
 use crate::cli::confirm::confirmed;
-use crate::cli::ops_client::ServerAccess;
 use crate::cli::output::Output;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ConfigError;
@@ -28,7 +28,7 @@ pub(super) struct Rollback {
 
 impl Rollback {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let data = &self.access.data;
+        let data = &self.access.data()?;
         let folder = data.join("catalog");
         if !folder.is_dir() {
             let reason =

@@ -1,9 +1,10 @@
 //! `adjacent serve`: runs the server (the default command).
 
+use crate::app::options::Overrides;
 use crate::app::{App, Options, StopSignal, banner};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, note};
 use crate::config::settings::LogFormat;
-use crate::config::{ConfigError, Settings, load};
+use crate::config::{ConfigError, load, unreachable};
 use crate::telemetry;
 use anyhow::Context;
 use futures_util::{Stream, stream};
@@ -43,15 +44,29 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, output: Output) -> anyhow::Result<()> {
         let mut settings = load::settings(self.config.as_deref(), load::environment())?;
-        self.override_settings(&mut settings);
+        let overrides = Overrides {
+            listen: self.listen,
+            ops_listen: self.ops_listen,
+            data: self.data,
+            store: self.store,
+        };
+        overrides.apply(&mut settings);
         let json = settings.logs.format == LogFormat::Json;
         let _logging = telemetry::start(&settings.logs.level, json)
             .map_err(|error| ConfigError::Usage(format!("logs.level: {error}")))?;
+        for reason in unreachable::warnings(&settings, load::environment()) {
+            tracing::warn!(reason, "a setting has no effect, or may not be meant");
+            // A level that is none may keep all lines out of the log.
+            if reason.starts_with("logs.level") {
+                note(format_args!("warning: {reason}"));
+            }
+        }
         let options = Options {
             config: self.config,
             weights: self.weights,
             inventory: self.inventory,
             watch: self.watch,
+            overrides,
         };
         // Before anything is opened, so that a signal during startup also shuts down cleanly.
         let shutdown = ShutdownSignals::install().context("cannot install signal handlers")?;
@@ -64,17 +79,6 @@ impl Serve {
             tracing::warn!(%error, "cannot print the addresses; serving nevertheless");
         }
         app.run(shutdown.received()).await
-    }
-
-    fn override_settings(&self, settings: &mut Settings) {
-        settings.server.listen = self.listen.unwrap_or(settings.server.listen);
-        settings.server.ops_listen = self.ops_listen.unwrap_or(settings.server.ops_listen);
-        if let Some(data) = &self.data {
-            settings.store.data = data.display().to_string();
-        }
-        if let Some(store) = &self.store {
-            settings.store.url.clone_from(store);
-        }
     }
 }
 

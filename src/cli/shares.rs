@@ -1,6 +1,6 @@
 //! `adjacent shares`: which part of each topic's slots today each advertiser has, beside the bounds of the weights.
 
-use crate::cli::ops_client::ServerAccess;
+use crate::cli::access::ServerAccess;
 use crate::cli::output::Output;
 use crate::cli::why::{table, text};
 use crate::config::ConfigError;

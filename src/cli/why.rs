@@ -1,6 +1,6 @@
 //! `adjacent why`: why a flight is delivered as it is, as a sentence and a table, or JSON.
 
-use crate::cli::ops_client::ServerAccess;
+use crate::cli::access::AnyServer;
 use crate::cli::output::Output;
 use crate::cli::past::{Days, StoppedServer};
 use crate::config::ConfigError;
@@ -12,7 +12,6 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 use std::fmt::Write;
-use std::net::SocketAddr;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Why {
@@ -20,20 +19,13 @@ pub(super) struct Why {
     flight: String,
     #[command(flatten)]
     days: Days,
-    /// Operations listener of the instance to query: each has the decisions that it made.
-    #[arg(long, value_name = "ADDRESS")]
-    ops: Option<SocketAddr>,
     #[command(flatten)]
-    access: ServerAccess,
+    server: AnyServer,
 }
 
 impl Why {
     pub(super) fn run(self, output: Output) -> anyhow::Result<()> {
-        let server = match self.ops {
-            Some(address) => Some(self.access.at(address)?),
-            None => self.access.find()?,
-        };
-        let document = match server {
+        let document = match self.server.find()? {
             Some(server) => {
                 let id = url::form_urlencoded::byte_serialize(self.flight.as_bytes());
                 let id = id.collect::<String>().replace('+', "%20");
@@ -46,7 +38,7 @@ impl Why {
 
     /// Reads the data directory directly, when no server is running on it.
     fn offline(&self) -> anyhow::Result<Value> {
-        let stopped = StoppedServer::open(&self.access.data)?;
+        let stopped = StoppedServer::open(&self.server.data()?)?;
         let flight = funnel::find_flight(stopped.directory(), &self.flight, None);
         let flight = flight.map_err(|error| match error {
             FunnelError::UnknownFlight { .. } => ConfigError::Usage(error.to_string()).into(),

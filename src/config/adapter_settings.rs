@@ -34,6 +34,11 @@ macro_rules! adapter_settings {
             pub(crate) fn enabled(&self, protocol: Protocol) -> bool {
                 match protocol { $(Protocol::$variant => self.$protocol,)* }
             }
+
+            /// Whether any adapter is enabled.
+            pub(crate) fn any_enabled(&self) -> bool {
+                Protocol::ALL.iter().any(|protocol| self.enabled(*protocol))
+            }
         }
     };
 }

@@ -72,16 +72,42 @@ pub(crate) fn settings(
         Some(path) => file_settings(&path.display().to_string(), &read_text(path)?)?,
         None => parse_settings("the built-in defaults", DEFAULTS)?,
     };
-    let mut overrides = environment.filter(|(key, _)| key.starts_with(PREFIX)).peekable();
-    if overrides.peek().is_none() {
+    let overrides: Vec<_> = environment.filter(|(key, _)| key.starts_with(PREFIX)).collect();
+    if overrides.is_empty() {
         return Ok(settings);
     }
     let mut table = toml::Table::try_from(&settings).expect("settings are a table");
-    for (key, value) in overrides {
-        set(&mut table, &key, &value)?;
+    for (key, value) in &overrides {
+        set(&mut table, key, value)?;
     }
     let text = table.to_string();
-    Ok(validate(&Document::parse("the environment", &text)?)?)
+    let read = Document::parse("the environment", &text).and_then(|one| validate(&one));
+    let is_set = |variable: &str| overrides.iter().any(|(key, _)| key == variable);
+    read.map_err(|problems| {
+        let named = problems.into_iter().map(|problem| of_variable(problem, &text, is_set));
+        ConfigError::Invalid(named.collect())
+    })
+}
+
+/// A problem with its environment variable in place of a line in a text that no one has written.
+fn of_variable(problem: Problem, text: &str, is_set: impl Fn(&str) -> bool) -> Problem {
+    let at = |line: &str| {
+        let (key, _) = line.split_once('=')?;
+        Some(key.trim().to_owned())
+    };
+    let mut path: Vec<String> = problem.path.split('.').map(str::to_owned).collect();
+    if problem.path.is_empty() {
+        let lines: Vec<&str> = text.lines().take(problem.line).collect();
+        let header = lines.iter().rev().find(|line| line.starts_with('['));
+        let header = header.map(|line| line.trim_matches(['[', ']'])).unwrap_or_default();
+        path = header.split('.').map(str::to_owned).collect();
+        path.extend(lines.last().and_then(|line| at(line)));
+    }
+    let path = path.into_iter().take(2).collect::<Vec<_>>();
+    let variable = format!("{PREFIX}{}", path.join("__").to_ascii_uppercase());
+    let name = if is_set(&variable) { variable } else { path.join(".") };
+    let reason = problem.help.as_ref().map(|help| format!("{} ({help})", problem.reason));
+    Problem::of_file(&name, reason.unwrap_or(problem.reason))
 }
 
 /// Parses and validates settings; keys that the text omits have their defaults.
@@ -309,5 +335,14 @@ mod tests {
         assert_eq!(read("", &listen).unwrap().server.listen.port(), 0);
         let wrong = [("ADJACENT__SERVER__LISEN", "127.0.0.1:0")];
         assert!(read("", &wrong).unwrap_err().to_string().contains("did you mean `listen`?"));
+        for (name, value, expected) in [
+            ("SERVER__TRIAL", "yes", "expected true or false, found the text \"yes\""),
+            ("REQUEST__TOPICS", "1.5", "expected a whole number of at least 0, found 1.5"),
+            ("WINDOWS__CLICK_SECONDS", "0", "lower than 1"),
+        ] {
+            let variable = format!("ADJACENT__{name}");
+            let message = read("", &[(&variable, value)]).unwrap_err().to_string();
+            assert_eq!(message, format!("{variable}: {expected}"));
+        }
     }
 }

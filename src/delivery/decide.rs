@@ -217,6 +217,9 @@ impl Delivery {
             self.parts.opportunities.count(decided.request, opportunities(&decided));
         }
         self.log_decision(&decided, call);
+        if self.parts.feed.is_watched(now_ms) {
+            self.feed(&decided);
+        }
         Ok(decided)
     }
 

@@ -3,7 +3,8 @@
 
 pub(crate) mod decide;
 pub(crate) mod disk_guard;
-pub(crate) mod forced;
+pub(crate) mod feed;
+mod forced;
 pub(crate) mod page_url;
 pub(crate) mod reader;
 pub(crate) mod rendered_unit;
@@ -25,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::token::{Keyring, PARTITIONS};
 use crate::world::Worlds;
 use crate::world::leasing::Leasing;
+use crate::world::live_feed::LiveFeed;
 use crate::world::recent_stages::RecentStages;
 use arc_swap::ArcSwap;
 use std::hash::RandomState;
@@ -53,6 +55,8 @@ pub(crate) struct Parts {
     pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Counts of the stages at which slots were lost, for the pages of advertisers.
     pub(crate) recent_stages: Arc<RecentStages>,
+    /// Decisions for operators who watch.
+    pub(crate) feed: Arc<LiveFeed>,
     /// Random number of this process start.
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.

@@ -44,6 +44,8 @@ pub(crate) fn check_reason(reason: Option<&String>) -> Result<(), ApiError> {
 pub(crate) struct Change {
     /// Author, description, time and idempotency key, for the audit log.
     pub(crate) by: AuditContext,
+    /// The owner of the author's key.
+    pub(crate) owner: String,
     /// The version that the caller last read, from `If-Match`.
     pub(crate) seen: Option<String>,
     /// The request body.
@@ -92,7 +94,8 @@ impl Change {
             .map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned())
             .filter(|tag| tag != "*");
         let at = app.clock.now();
-        Ok(Change { by: AuditContext { who: identity.id.clone(), what, at, request }, seen, body })
+        let by = AuditContext { who: identity.id.clone(), what, at, request };
+        Ok(Change { by, owner: identity.owner.clone(), seen, body })
     }
 
     /// The body as a `T`; the types themselves reject unknown fields.

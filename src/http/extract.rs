@@ -1,6 +1,6 @@
 //! Path and query extractor errors, answered as problem details like all other errors.
 
-use crate::config::document;
+use crate::config::suggestion;
 use crate::http::problem::ApiError;
 use actix_web::error::{PathError, QueryPayloadError};
 use actix_web::web::{PathConfig, QueryConfig, ServiceConfig};
@@ -27,7 +27,7 @@ pub(crate) fn query(error: &QueryPayloadError) -> ApiError {
         // A misspelt filter would be a report of everything.
         Some(name) if message.starts_with("unknown field") => {
             let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-            let help = document::did_you_mean(&message)
+            let help = suggestion::did_you_mean(&message)
                 .map_or_else(String::new, |help| format!(" {help}"));
             let known = known.join("`, `");
             let detail = format!("unknown query parameter `{name}`:{help} known are `{known}`");

@@ -48,7 +48,7 @@ pub struct AppState {
     /// Prometheus metrics.
     pub metrics: Arc<Metrics>,
     /// API keys of operators, advertisers, publishers and exchanges.
-    pub(crate) keys: ArcSwap<ApiKeys>,
+    pub(crate) keys: Arc<ArcSwap<ApiKeys>>,
     /// The operator's GeoIP table (country by address).
     pub(crate) countries: Option<CountryDatabase>,
     /// Networks of datacenters.
@@ -67,6 +67,10 @@ pub struct AppState {
     pub(crate) links: ArcSwap<Links>,
     /// Deadline for receiving a request body.
     pub(crate) body_timeout: Duration,
+    /// When this process began to serve.
+    pub(crate) started: jiff::Timestamp,
+    /// Address of the public listener.
+    pub(crate) public: SocketAddr,
     /// Random number of this process start.
     pub(crate) incarnation: u64,
     /// Public base URL, without a trailing slash.

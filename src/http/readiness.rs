@@ -24,10 +24,15 @@ impl Readiness {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// Whether the instance is shutting down.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// Why the instance is not ready for requests; `None` when it is ready.
     pub(crate) fn not_ready_reason(&self) -> Option<&'static str> {
         let journal = self.ledger.journal_status();
-        if self.draining.load(Ordering::Acquire) {
+        if self.is_draining() {
             Some("shutting down")
         } else if journal != JournalStatus::Writing {
             Some(journal.as_str())

@@ -57,6 +57,8 @@ string_enum! {
 
 /// The most names in `catalog_changes_total`.
 const CHANGERS: usize = 50;
+/// The files that are reloaded.
+const RELOADED: [&str; 5] = ["inventory", "weights", "labels", "config", "datacenters"];
 /// The kind of events whose token is rejected, see [`TokenRejection`].
 const UNKNOWN: &str = "unknown";
 
@@ -223,7 +225,7 @@ metrics! {
     /// Reloads of configuration files, by file and result.
     reloads: IntCounterVec = "config_reloads_total"
         (what, result)
-        in (["inventory", "weights", "labels", "config", "datacenters"], ReloadResult::ALL);
+        in (RELOADED, ReloadResult::ALL);
     /// Log lines dropped because the reader of the log does not keep up.
     log_dropped: IntCounter = "log_lines_dropped_total";
     /// Request handlers that panicked.

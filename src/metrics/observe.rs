@@ -3,7 +3,8 @@
 use crate::domain::event::{EventKind, NoFill, TokenRejection};
 use crate::metrics::scrape::set;
 use crate::metrics::series::OTHER;
-use crate::metrics::{Metrics, PlacementSlots, ReloadResult, SlotOutcome};
+use crate::metrics::{Metrics, PlacementSlots, RELOADED, ReloadResult, SlotOutcome};
+use crate::traffic::review::Indicator;
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -96,6 +97,17 @@ impl Metrics {
 
     pub(crate) fn count_reload(&self, what: &str, result: ReloadResult) {
         self.reloads.with_label_values(&[what, result.as_str()]).inc();
+    }
+
+    /// Reloads of files that were refused.
+    pub(crate) fn refused_reloads(&self) -> u64 {
+        RELOADED.iter().map(|what| self.reloads.with_label_values(&[*what, "refused"]).get()).sum()
+    }
+
+    /// Traffic review findings of all signs.
+    pub(crate) fn review_findings(&self) -> i64 {
+        let findings = Indicator::ALL.iter();
+        findings.map(|sign| self.findings.with_label_values(&[sign.as_str()]).get()).sum()
     }
 
     /// Sets the number of review findings of one sign; returns the previous number.

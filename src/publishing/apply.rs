@@ -238,6 +238,7 @@ impl Publishing {
             self.serve_documents((inventory, weights, labels), hash, by.at).await?;
         }
         self.note_changes(&head);
+        self.log_change(by, &head, &difference);
         self.pending.clear_files(&wanted.detail.files);
         self.clear_served();
         Ok(AppliedChange { head, difference })

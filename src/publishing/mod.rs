@@ -1,6 +1,7 @@
 //! Publishing: checks, stores and serves changes of the catalog; replaces the world that decisions read.
 
 pub mod apply;
+mod change_log;
 pub(crate) mod currency;
 pub(crate) mod error;
 pub(crate) mod file;
@@ -18,6 +19,7 @@ use crate::catalog::guard::PredictEffect;
 use crate::clock::Clock;
 use crate::cluster::CatalogSync;
 use crate::config::CurrentSettings;
+use crate::config::keys::ApiKeys;
 use crate::decision_log::DecisionLog;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, ReloadResult};
@@ -28,12 +30,15 @@ use crate::world::leasing::Leasing;
 use crate::world::pace::Pacer;
 use crate::world::rotation::RotationLearner;
 use crate::world::topic_shares::TopicShares;
+use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
 pub(crate) struct Parts {
     /// Source of the current time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// API keys, whose owners are named in the log.
+    pub(crate) keys: Arc<ArcSwap<ApiKeys>>,
     /// The settings in effect.
     pub(crate) settings: Arc<CurrentSettings>,
     /// Prometheus metrics.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 /// Delivered over due, from which a flight is ahead of pace, and below which it is behind.
 const AHEAD: f64 = 1.1;
-const BEHIND: f64 = 0.9;
+pub(crate) const BEHIND: f64 = 0.9;
 
 /// Slots needed over slots expected, from which a goal is out of reach: less may be chance.
 const OUT_OF_REACH: f64 = 1.1;

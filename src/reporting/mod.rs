@@ -2,6 +2,7 @@
 //! (credits, refunds, review, audit, reconciliation).
 
 pub(crate) mod audit;
+mod budget_left;
 pub(crate) mod credit;
 mod delivery;
 pub(crate) mod flight_state;
@@ -9,10 +10,12 @@ pub(crate) mod funnel;
 pub(crate) mod gaps;
 pub(crate) mod overview;
 pub(crate) mod payers;
+pub(crate) mod recent_totals;
 pub(crate) mod recorded;
 pub(crate) mod report;
 pub(crate) mod review;
 pub(crate) mod scrape;
+pub(crate) mod status;
 pub(crate) mod topic_share;
 
 use crate::clock::Clock;
@@ -22,6 +25,7 @@ use crate::ledger::history::ReplayFrom;
 use crate::ledger::views::Views;
 use crate::ledger::{EventVerdict, Ledger};
 use crate::metrics::Metrics;
+use crate::reporting::recent_totals::RecentTotals;
 use crate::traffic::Arrivals;
 use crate::world::Worlds;
 use crate::world::recent_stages::RecentStages;
@@ -62,6 +66,7 @@ pub struct Reporting {
     log: Arc<DecisionLog>,
     recent_stages: Arc<RecentStages>,
     topic_shares: Arc<TopicShares>,
+    recent_totals: RecentTotals,
     /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
     /// Currencies of billed campaigns that are not in the inventory any more.
@@ -96,6 +101,7 @@ impl Reporting {
             log,
             recent_stages,
             topic_shares,
+            recent_totals: RecentTotals::default(),
             arrivals,
             removed_currencies,
         }

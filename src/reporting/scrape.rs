@@ -4,8 +4,8 @@ use crate::domain::event::{EventKind, InvalidReason};
 use crate::journal::JournalStatus;
 use crate::ledger::views::Tally;
 use crate::metrics::{EventRow, MoneyRows};
-use crate::reporting::Reporting;
 use crate::reporting::payers::payers;
+use crate::reporting::{Reporting, budget_left};
 use crate::store::StoreErrorKind;
 use crate::telemetry;
 use crate::world::pace;
@@ -89,15 +89,8 @@ impl Reporting {
             inventory.campaigns.iter().zip(&live.bindings.campaign_budgets)
         {
             let balance = campaign_budget.balance(now_ms);
-            // The lifetime limit ends a campaign, while a daily limit resets, so the ratio uses the
-            // lifetime limit if there is one.
-            let limits = match (campaign.budget.lifetime_micros, campaign.budget.daily_micros) {
-                (Some(life), _) => Some((life, balance.spent)),
-                (None, daily) => daily.map(|daily| (daily, balance.spent_today)),
-            };
-            if let Some((limit, spent)) = limits {
-                let ratio = limit.saturating_sub(spent).get() as f64 / limit.get().max(1) as f64;
-                money.left.push((campaign.id.to_string(), ratio));
+            if let Some((limit, spent, _)) = budget_left::limit(&campaign.budget, &balance) {
+                money.left.push((campaign.id.to_string(), budget_left::left(limit, spent)));
             }
         }
         // Changes of the reason of an invalid event included.

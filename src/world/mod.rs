@@ -10,6 +10,7 @@ pub(crate) mod images;
 pub(crate) mod lease;
 pub(crate) mod leasing;
 pub(crate) mod live;
+pub(crate) mod live_feed;
 pub(crate) mod pace;
 pub(crate) mod recent_stages;
 pub(crate) mod reservation;

@@ -316,7 +316,9 @@ async fn image_files_are_checked_locally_and_applied_to_a_running_server() {
         code == Some(64) && output.contains("is not stored") && output.contains("all.toml:"),
         "{output}"
     );
-    assert_eq!(run(&["check", "other/inventory", "--data", "none"]).0, Some(0));
+    // Without a data directory it is not.
+    std::fs::write(installation.path("none.toml"), "[store]\ndata = \"none\"\n").unwrap();
+    assert_eq!(run(&["check", "other/inventory", "--config", "none.toml"]).0, Some(0));
 }
 
 #[tokio::test]

@@ -72,8 +72,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("", "robots.txt"),
     ("", "X-Robots-Tag"),
     ("src/journal/simulated_disk.rs", "SECTOR"),
-    ("src/config/document.rs", "sector"),
-    ("src/config/document.rs", "(\"bookkeeping_seconds\""),
+    ("src/config/suggestion.rs", "sector"),
+    ("src/config/suggestion.rs", "(\"bookkeeping_seconds\""),
     ("config/inventory/others.toml", "Bookkeeping"), // a sponsor's trade
 ];
 

@@ -42,7 +42,8 @@ async fn bound(server: &TestServer) {
     let topics = [("devops".to_owned(), 40.0)].into();
     let fairness = Fairness { max_share_percent: None, topics };
     let weights = Weights { fairness: Some(fairness), ..Weights::default() };
-    let update = CatalogUpdate { weights: Some(weights), force: true, ..CatalogUpdate::default() };
+    let update =
+        CatalogUpdate { weights: Some(weights), confirm: true, ..CatalogUpdate::default() };
     let by = AuditContext {
         who: "test".into(),
         what: "bound a topic".into(),

@@ -4,6 +4,7 @@ mod advertisers;
 mod campaigns;
 mod context_keys;
 mod creatives;
+mod doubtful;
 mod flights;
 mod images;
 mod index;
@@ -21,13 +22,13 @@ pub(crate) use labels::reach as labels;
 pub use prices::prices;
 pub(crate) use prices::stale_rates;
 pub(crate) use publishers::check_url_prefix;
-pub(crate) use shares::warnings;
 pub(crate) use weights::findings as weights;
 
 use crate::catalog::check::index::{IdIndex, Index};
-use crate::config::document::nearest;
+use crate::config::suggestion::nearest;
 use crate::domain::inventory::Inventory;
 use crate::domain::region::{Region, Regions};
+use crate::domain::weights::Weights;
 use std::fmt;
 
 /// A problem with one document of an inventory.
@@ -160,6 +161,21 @@ pub fn inventory(inventory: &Inventory) -> Vec<Finding> {
     publishers::check(inventory, &index, &mut findings);
     flights::check(inventory, &index, &mut findings);
     creatives::check(inventory, &index, &mut findings);
+    findings.found
+}
+
+/// What is allowed in an inventory, and may not be meant.
+pub(crate) fn warnings(inventory: &Inventory, now_ms: i64) -> Vec<Finding> {
+    let (index, mut findings) = (Index::of(inventory), Findings::new());
+    shares::check(inventory, &index, &mut findings);
+    doubtful::check(inventory, &index, now_ms, &mut findings);
+    findings.found
+}
+
+/// What is allowed in weights, and may not be meant.
+pub(crate) fn weight_warnings(weights: &Weights) -> Vec<Finding> {
+    let mut findings = Findings::new();
+    doubtful::zero_weights(weights, &mut findings);
     findings.found
 }
 

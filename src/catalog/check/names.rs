@@ -1,7 +1,7 @@
 //! Checks that ids are unique, and checks topics, entities, regions and categories.
 
 use crate::catalog::check::Findings;
-use crate::config::document::nearest;
+use crate::config::suggestion::nearest;
 use crate::domain::entity::Entities;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists;

@@ -1,7 +1,7 @@
 //! Warns about flights that are sold more of the same slots than there are.
 
+use crate::catalog::check::Findings;
 use crate::catalog::check::index::Index;
-use crate::catalog::check::{Finding, Findings};
 use crate::domain::campaign::Flight;
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
@@ -11,9 +11,7 @@ use crate::domain::targeting::Clause;
 /// The most flights with a share that are compared with each other.
 const MAX_COMPARED: usize = 2_000;
 
-/// What is allowed, and may not be meant.
-pub(crate) fn warnings(inventory: &Inventory) -> Vec<Finding> {
-    let (index, mut findings) = (Index::of(inventory), Findings::new());
+pub(super) fn check(inventory: &Inventory, index: &Index<'_>, findings: &mut Findings) {
     let sold: Vec<(&Flight, f64)> = inventory
         .flights
         .iter()
@@ -24,7 +22,7 @@ pub(crate) fn warnings(inventory: &Inventory) -> Vec<Finding> {
     for (flight, own) in &sold {
         let others: Vec<&(&Flight, f64)> = sold
             .iter()
-            .filter(|(other, _)| other.id != flight.id && overlap(flight, other, &index))
+            .filter(|(other, _)| other.id != flight.id && overlap(flight, other, index))
             .collect();
         let sum = own + others.iter().map(|(_, share)| share).sum::<f64>();
         if sum <= 100.0 + 1e-9 {
@@ -42,7 +40,6 @@ pub(crate) fn warnings(inventory: &Inventory) -> Vec<Finding> {
         );
         findings.add("share_percent", reason);
     }
-    findings.found
 }
 
 /// Whether a slot may be both flights'.

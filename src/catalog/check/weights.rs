@@ -1,7 +1,7 @@
 //! Checks weights against each other, and the range of each.
 
 use crate::catalog::check::Finding;
-use crate::config::document::nearest;
+use crate::config::suggestion::nearest;
 use crate::domain::exchange_rates::ExchangeRates;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists::declared;

@@ -6,6 +6,7 @@ mod row;
 mod sink;
 
 use crate::app::lock;
+use crate::cli::access::DataArgs;
 use crate::cli::export::row::Row;
 use crate::cli::export::sink::{JsonLines, Out, Sink};
 use crate::cli::output::{CheckFailed, Output};
@@ -32,9 +33,8 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Export {
-    /// The data directory.
-    #[arg(long, default_value = "data", value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: DataArgs,
     /// Redis URL of a fleet's store, to read its log instead of the data directory. The log is compared
     /// with the journal of the data directory, if there is one.
     #[arg(long, default_value = EMBEDDED, value_name = "URL")]
@@ -79,10 +79,11 @@ impl Export {
             }
             applied.adjustments.iter().for_each(|returned| write(Row::returned(returned)));
         };
-        let folder = self.data.join("journal");
         let mut mismatches = Vec::new();
+        let data = self.place.optional()?.unwrap_or_default();
         let recovery = match arguments::redis_config(&self.store, self.ca.as_deref())? {
             None => {
+                let folder = self.place.journal()?;
                 let (own, recovery) =
                     history::replay(&folder, ReplayFrom::First, u64::MAX, false, each)?;
                 if log::is_partial(&folder, &own.state) {
@@ -94,11 +95,12 @@ impl Export {
                 let client = Client::new(config);
                 let finals = repeat(Place::END);
                 let all = log::replay(&client, ReplayFrom::First, finals, &mut each).await?;
+                let folder = data.join("journal");
                 if folder.is_dir() {
                     let here = journal::recover(&folder, 0, None, false, |_| {})?;
                     // What a running server has recorded may be on its way.
                     let newest = journal::segments(&folder)?.pop().map(|one| one.incarnation);
-                    let own = newest.filter(|_| lock::running_server(&self.data).is_some());
+                    let own = newest.filter(|_| lock::running_server(&data).is_some());
                     mismatches = log::journal_mismatches(&here, &all, own);
                 }
                 Recovery::default()
@@ -116,7 +118,7 @@ impl Export {
             output.line(format_args!("{written} rows"))?;
         }
         if !mismatches.is_empty() {
-            return Err(incomplete(written, &self.data, &mismatches));
+            return Err(incomplete(written, &data, &mismatches));
         }
         report(&recovery, written)
     }

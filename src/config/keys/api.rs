@@ -251,6 +251,11 @@ impl ApiKeys {
         self.keys.values()
     }
 
+    /// The owner of the key with this id, also of one that was revoked.
+    pub(crate) fn owner(&self, id: &str) -> Option<&str> {
+        self.keys.get(id).map(|key| key.owner.as_str())
+    }
+
     /// Whether no key was ever created.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()

@@ -26,10 +26,18 @@ pub struct LocalKeys {
 /// The owner of the operator's key.
 const OPERATOR: &str = "local";
 
+/// The name of the file.
+const FILE: &str = "local-keys.toml";
+
 const HEADER: &str = "# Created on a first run. Anyone who can read this file has full access: \
                       do not copy it elsewhere.\n";
 
 impl LocalKeys {
+    /// Reads the local keys from a folder and creates none; `None` if there is no such file.
+    pub(crate) fn read(directory: &Path) -> Result<Option<LocalKeys>, ConfigError> {
+        file::read(&directory.join(FILE))
+    }
+
     /// Reads the local keys from a folder.
     ///
     /// On a first run (there are no API keys at all), creates one for the operator and one for each
@@ -42,7 +50,7 @@ impl LocalKeys {
         publishers: impl Iterator<Item = &'a str>,
         now: Timestamp,
     ) -> Result<Option<LocalKeys>, ConfigError> {
-        let path = directory.join("local-keys.toml");
+        let path = directory.join(FILE);
         let local = match file::read(&path)? {
             Some(local) => local,
             None if !keys.is_empty() => return Ok(None),

@@ -9,6 +9,7 @@
 //! All files have mode 0600 and are replaced atomically: a crash leaves the old file or the new one.
 
 pub(crate) mod api;
+mod changes;
 mod file;
 pub(crate) mod links;
 pub(crate) mod local;

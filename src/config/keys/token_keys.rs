@@ -134,6 +134,11 @@ impl TokenKeys {
         ring(&self.keys).expect("`open` and `rotate` ensure one current key and unique ids")
     }
 
+    /// The id of the key that seals new tokens.
+    pub(crate) fn current(&self) -> Option<u8> {
+        self.keys.iter().find(|key| key.state == KeyAge::Current).map(|key| key.kid)
+    }
+
     /// Signs and verifies links to advertisers' pages with these keys.
     pub fn links(&self) -> Links {
         let (current, others): (Vec<_>, Vec<_>) =

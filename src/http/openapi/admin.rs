@@ -19,12 +19,14 @@ use crate::http::ops::admin::notices::NoticesReply;
 use crate::http::ops::admin::pauses::PauseRequest;
 use crate::http::ops::admin::pending::{AcceptReply, AcceptRequest};
 use crate::http::ops::admin::review::ReviewReply;
+use crate::http::ops::admin::status::StatusReply;
 use crate::notices::Removal;
 use crate::publishing::apply::AppliedChange;
 use crate::publishing::pending::PendingChange;
 use crate::reporting::gaps::GapReport;
 use crate::reporting::overview::document::Overview;
 use crate::reporting::topic_share::TopicSharesReport;
+use crate::world::live_feed::FeedPage;
 use serde_json::{Value, json};
 
 const JSON: &[&str] = &["application/json"];
@@ -61,6 +63,10 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let gaps = schemas.output::<GapReport>();
     let topic_shares = schemas.output::<TopicSharesReport>();
     let format = json!({ "type": "string", "enum": ["json", "csv"] });
+    let status = schemas.output::<StatusReply>();
+    let feed = schemas.output::<FeedPage>();
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let kind = json!({ "type": "string", "enum": ["decision", "event"] });
     let overview = schemas.output::<Overview>();
     let pauses = schemas.output::<Vec<PauseRow>>();
     let pending = schemas.output::<Vec<PendingChange>>();
@@ -76,6 +82,28 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
         operation("get", "/v1/admin/history", "history")
             .describe("Change history", "Every change of the catalog, oldest first.")
             .response(Response::json(200, &history, "The audit log.")),
+        operation("get", "/v1/admin/status", "status")
+            .describe(
+                "Status of this instance",
+                "What runs, the last change, the traffic of the last minutes, flights behind their pace, \
+                 budgets that are nearly spent, alerts, pauses, and settings that wait for a restart.",
+            )
+            .response(Response::json(200, &status, "The status.")),
+        operation("get", "/v1/admin/recent", "recent")
+            .describe(
+                "Decisions and events as they happen",
+                "Those of this instance after a number, without data of readers. The first request, without \
+                 `after`, begins to watch: entries are kept for 30 seconds after each request.",
+            )
+            .parameters([
+                query("after", "`next` of the answer before.", number.clone(), 4_711),
+                query("wait_ms", "How long to wait for an entry, up to 10,000 ms.", number, 5_000),
+                query("kind", "Only these.", kind, "decision"),
+                query("publisher", "Only of this publisher.", text(), "eu-tech-news"),
+                query("flight", "Only of this flight.", text(), "zahid-ai-europe"),
+                query("reason", "Only with this no-fill reason, verdict or reason of an event.", text(), "no_candidate"),
+            ])
+            .response(Response::json(200, &feed, "The entries, oldest first.")),
         operation("get", "/v1/admin/overview", "overview")
             .describe(
                 "Campaign overview",

@@ -8,7 +8,7 @@ mod service;
 pub(crate) use document::{Covers, FlightFunnel};
 pub(crate) use reason::main_reason;
 
-use crate::config::document::nearest;
+use crate::config::suggestion::nearest;
 use crate::decision_log::slots;
 use crate::domain::attribution::Dimension;
 use crate::domain::campaign::{Campaign, Flight};

@@ -74,7 +74,7 @@ impl Reporting {
     }
 
     /// What counted for each flight.
-    fn counted<'a>(&self, inventory: &'a Inventory) -> HashMap<&'a str, ByGoal<u64>> {
+    pub(super) fn counted<'a>(&self, inventory: &'a Inventory) -> HashMap<&'a str, ByGoal<u64>> {
         let state = self.ledger.state();
         let counted = inventory.flights.iter().filter_map(|flight| {
             let partition = token::partition_of(flight.campaign.as_str());

@@ -50,6 +50,8 @@ impl Installation {
     /// The settings as delivered, limits included.
     pub fn as_delivered() -> Installation {
         let folder = tempfile::tempdir().unwrap();
+        // As a service manager does: only `serve` makes a data directory itself.
+        std::fs::create_dir(folder.path().join("data")).unwrap();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         for inner in ["", "inventory", "inventory/pictures"] {
             let to = folder.path().join("config").join(inner);
@@ -118,9 +120,20 @@ impl Installation {
     /// exit status and log if the server does not start. The wrapper must `exec`: signals go to its
     /// process id.
     pub fn serve_under(&self, wrapper: &[String]) -> Result<Process, (ExitStatus, String)> {
-        let ports = ["--json", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
-        let mut command = self.command_under(wrapper, &ports);
+        let mut command = self.command_under(wrapper, &["serve"]);
         command.args(["--inventory", "config/inventory", "--watch"]);
+        Installation::start(command)
+    }
+
+    /// Serves with these arguments on free ports.
+    pub fn serve_with(&self, arguments: &[&str]) -> Process {
+        let command = self.command(&[&["serve"], arguments].concat());
+        Installation::start(command)
+            .unwrap_or_else(|(status, log)| panic!("the server exited, {status}: {log}"))
+    }
+
+    fn start(mut command: Command) -> Result<Process, (ExitStatus, String)> {
+        command.args(["--json", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (log_copy, stderr) = (log.clone(), child.stderr.take().unwrap());

@@ -60,6 +60,7 @@ pub(crate) async fn credit(
         ));
     }
     let note = note(&request.note)?;
+    let reason_text = format!("credit of {} decisions: {note}", request.decisions.len());
     let id = |(at, text): (usize, &String)| match uuid::Uuid::parse_str(text) {
         Ok(id) => Ok(id.as_u128()),
         Err(_) => {
@@ -72,7 +73,13 @@ pub(crate) async fn credit(
     let reason = CreditReason { by: &change.by.who, note };
     let credited = reporting.credit(decisions?, kinds, reason).await?;
     let micros = credit::sums(&credited);
-    tracing::info!(by = change.by.who, events = credited.len(), "invalid traffic credited");
+    tracing::info!(
+        by = change.by.who,
+        owner = change.owner,
+        what = reason_text,
+        effect = format!("{} events credited, micros by currency: {micros:?}", credited.len()),
+        "invalid traffic credited"
+    );
     Ok(json(&CreditReply { credited, micros }))
 }
 
@@ -132,11 +139,21 @@ pub(crate) async fn refund(
     let hash = blake3::hash(format!("refund {key}").as_bytes());
     let id = u128::from_le_bytes(*hash.as_bytes().first_chunk().expect("32 bytes"));
     let refunded = reporting.refund(id, &request.campaign, day, request.micros, reason).await?;
-    tracing::info!(by = change.by.who, campaign = request.campaign, "refund recorded");
     let (status, micros) = match refunded {
         Refunded::Issued(micros) => (StatusCode::OK, micros.get()),
         Refunded::Pending => (StatusCode::ACCEPTED, 0),
     };
+    let effect = match refunded {
+        Refunded::Issued(_) => format!("{micros} micros refunded"),
+        Refunded::Pending => format!("{} micros at the first bill of the day", request.micros),
+    };
+    tracing::info!(
+        by = change.by.who,
+        owner = change.owner,
+        what = format!("refund of {} for {day}: {}", request.campaign, request.note.trim()),
+        effect,
+        "refund recorded"
+    );
     let mut response = json(&RefundReply {
         campaign: request.campaign,
         day: day.to_string(),

@@ -11,8 +11,10 @@ pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod pauses;
 pub(crate) mod pending;
+pub(crate) mod recent;
 pub(crate) mod replays;
 pub(crate) mod review;
+pub(crate) mod status;
 pub(crate) mod topic_shares;
 pub(crate) mod weights;
 
@@ -29,6 +31,8 @@ pub fn table() -> Vec<Route> {
         // The catalog: what is served, its history and its checks.
         route("/v1/admin/head").get_and_head(catalog::head),
         route("/v1/admin/history").get_and_head(catalog::history),
+        route("/v1/admin/status").get_and_head(status::status),
+        route("/v1/admin/recent").get_and_head(recent::recent),
         route("/v1/admin/overview").get_and_head(overview::overview),
         route("/v1/admin/audit").get_and_head(catalog::audit),
         route("/v1/admin/gaps").get_and_head(gaps::gaps),
