@@ -1053,7 +1053,7 @@ export interface Problem {
    */
   request_id: string;
   /**
-   * Every error of an invalid document.
+   * Every error of an invalid document, or everything of a change that needs confirmation.
    */
   problems?: FieldProblem[];
 }
