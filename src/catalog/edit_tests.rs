@@ -8,7 +8,7 @@ fn creative(inventory: &Inventory, id: &str) -> Value {
 }
 
 fn state_of(inventory: &Inventory, id: &str) -> CreativeState {
-    inventory.creatives.iter().find(|creative| creative.id.as_str() == id).unwrap().state
+    inventory.creatives.iter().find(|creative| creative.id.as_str() == id).unwrap().serving_state()
 }
 
 fn findings(result: Result<Inventory, EditError>) -> Vec<(String, String)> {

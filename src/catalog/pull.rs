@@ -172,7 +172,8 @@ fn updated(
     rewritten: &HashSet<Id>,
 ) -> Result<Vec<Text>, Vec<Problem>> {
     let files = texts.iter().map(FileText::read).collect::<Result<Vec<_>, _>>()?;
-    let mut pull = Pull { files, place, wanted, rewritten, homes: HashMap::new() };
+    let (homes, existing) = (HashMap::new(), files.len());
+    let mut pull = Pull { files, place, wanted, rewritten, homes, existing };
     lists::visit_all(&mut pull);
     Ok(pull.files.into_iter().map(FileText::finish).collect())
 }
@@ -185,6 +186,8 @@ struct Pull<'a> {
     rewritten: &'a HashSet<Id>,
     /// The file of each document.
     homes: HashMap<Id, usize>,
+    /// How many files there were before.
+    existing: usize,
 }
 
 impl lists::ListVisitor for Pull<'_> {
@@ -241,6 +244,7 @@ impl Pull<'_> {
             let homes = self.homes.iter().filter(|((list, _), _)| *list == T::LIST);
             homes.map(|(_, file)| *file).max()
         };
+        let parent = parent.filter(|home| *home < self.existing);
         if let Some(home) = parent.or_else(of_list) {
             return home;
         }

@@ -81,7 +81,7 @@ impl Served {
         }
     }
 
-    /// What of a change needs `--force`. Without served weights there is nothing to compare new ones with.
+    /// What of a change must be confirmed with `--force`. Without served weights there is nothing to compare new ones with.
     pub(crate) fn concerns(
         &self,
         new: &CheckedConfig,

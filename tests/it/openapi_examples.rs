@@ -16,7 +16,7 @@ const IMAGE: &[u8] = include_bytes!("../../config/inventory/pictures/pfanne.png"
 const DECISION_ID: &str = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}";
 
 /// Successful responses that no example leads to.
-const NOT_REQUESTED: [&str; 10] = [
+const NOT_REQUESTED: [&str; 11] = [
     "embed 200 text/css",
     "embed 304",
     "picture 200 image/gif",
@@ -29,6 +29,8 @@ const NOT_REQUESTED: [&str; 10] = [
     "privacy 200 text/html",
     // Nothing was billed on the day of the example: 202.
     "refund 200 application/json",
+    // No file waits: `guard`.
+    "acceptPending 200 application/json",
 ];
 
 /// An operation of the document.
@@ -224,6 +226,10 @@ impl Fixture {
             let listed = self.call(&self::operation("notices"), "").remove(0).json();
             path = path.replace("{id}", listed["notices"][0]["reference"].as_str().unwrap());
         }
+        if operation.id == "rollback" {
+            // Something to undo.
+            self.call(&self::operation("create"), "");
+        }
         let mut query = Serializer::new(String::new());
         for parameter in operation.parameters() {
             let name = parameter["name"].as_str().unwrap();
@@ -316,7 +322,7 @@ fn every_request_example_gets_a_response_that_conforms_to_the_document() {
     let fixture = Fixture::start();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<String> = NOT_REQUESTED.map(str::to_owned).into();
-    for operation in operations() {
+    for operation in operations().filter(|operation| operation.id != "acceptPending") {
         let more: &[&str] = match operation.id {
             "report" | "gaps" => &["", "format=csv"],
             "ethicalAdsByParameters" => &["", "callback=ad_1"],

@@ -142,7 +142,10 @@ async fn after_a_pull_the_files_have_what_is_served_with_their_comments_and_are_
     assert_eq!(price(&installation, &process).await, 10_000_000);
     assert!(pending(&installation, &process).await.is_empty());
     process.kill();
-    assert_eq!(run(&installation, &["pull", "new", "--yes"]).matches("creates").count(), 8);
+    let said = run(&installation, &["pull", "new", "--yes"]);
+    for list in ["advertisers", "campaigns", "flights", "creatives", "publishers", "topics"] {
+        assert!(said.contains(&format!("creates new/{list}.toml")), "{list}: {said}");
+    }
     assert_eq!(run(&installation, &["diff", "new"]), "no difference\n");
 }
 

@@ -25,7 +25,7 @@ pub async fn served(server: &TestServer) -> Value {
 pub async fn apply(server: &TestServer, inventory: &Value) -> (u16, Value) {
     let url = format!("{}/v1/admin/inventory", server.ops);
     let request = server.reader.request(reqwest::Method::PUT, &url);
-    let body = json!({ "inventory": inventory });
+    let body = json!({ "inventory": inventory, "confirm": true });
     let request = request.bearer_auth(server.key("operator")).json(&body);
     let reply = request.send().await.unwrap();
     (reply.status().as_u16(), reply.json().await.unwrap())

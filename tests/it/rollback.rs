@@ -1,7 +1,7 @@
 //! Rolling back undoes changes of content; pauses are a book of their own.
 
 use crate::harness::process::Installation;
-use crate::harness::{Redis, Setup, TestServer, reference, wait_until};
+use crate::harness::{Redis, Setup, TestServer, inventory, reference, wait_until};
 use serde_json::{Value, json};
 
 const FLIGHT: &str = "zahid-ai-europe";
@@ -223,6 +223,30 @@ async fn instances_of_a_fleet_share_pauses_kinds_and_rollbacks() {
             "{kinds:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_instance_that_joins_a_fleet_with_an_older_file_undoes_nothing_and_reports_its_file() {
+    let redis = Redis::start();
+    let start =
+        async || Setup::default().inventory(inventory::example()).with_store(&redis).start().await;
+    let one = start().await;
+    set_price(&one, 9_000_000).await;
+
+    // Its data directory is empty, and its file is elsewhere.
+    let other = start().await;
+
+    assert_eq!(price(&other).await, 9_000_000);
+    assert_eq!(price(&one).await, 9_000_000);
+    let waiting = document(&other, "pending").await;
+    assert_eq!(waiting[0]["part"], "inventory", "{waiting}");
+    let reason = waiting[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("(replace flights/zahid-ai-europe) after this file"), "{reason}");
+    // What one instance serves again is what the file of the other one has.
+    post(&one, "rollback", json!({})).await;
+    let none = async || (document(&other, "pending").await == json!([])).then_some(());
+    wait_until("nothing waits", none).await;
+    assert_eq!(price(&other).await, 8_000_000);
 }
 
 fn run(installation: &Installation, arguments: &[&str]) -> (Option<i32>, String) {

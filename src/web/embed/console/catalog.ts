@@ -25,6 +25,7 @@ interface Entry {
   at?: string;
   who?: string;
   what?: string;
+  kind?: string;
   before?: Parts;
   after?: Parts;
 }
@@ -76,6 +77,8 @@ const named = (entry: Entry): string => names.filter((name) => entry.after?.[nam
 const line = (entry: Entry, newest: number): Line => {
   const when = element("span", moment(entry.at), "nowrap");
   when.append(element("br"), element("span", age(entry.at), "dim small"));
+  const what = element("span", entry.what ?? "");
+  if (entry.kind && entry.kind != "content") what.append(" ", element("b", entry.kind, "tag"));
   const back = confirmButton(
     "Roll back",
     () =>
@@ -93,7 +96,7 @@ const line = (entry: Entry, newest: number): Line => {
       element("span", `head ${entry.number}`, "nowrap"),
       when,
       entry.who ?? "",
-      entry.what ?? "",
+      what,
       moved(entry),
       entry.number == newest ? element("b", "live", "tag") : back,
     ],
