@@ -92,6 +92,20 @@ async fn every_change_has_one_log_line_with_the_owner_of_the_key_and_its_effect(
     let refund =
         json!({ "campaign": "zahid-launch", "day": "2026-11-25", "micros": 5, "note": "kindness" });
     post(&process, key, "refunds", refund).await;
+    let path = format!("{}/v1/admin/flights/zahid-ai-europe", process.ops);
+    let reader = Reader::new();
+    let mut flight = reader
+        .get(&path)
+        .bearer_auth(key)
+        .send()
+        .await
+        .unwrap()
+        .json::<serde_json::Value>()
+        .await
+        .unwrap();
+    flight["weight"] = json!(1.5);
+    let change = reader.request(reqwest::Method::PUT, &path).bearer_auth(key).json(&flight);
+    assert_eq!(change.send().await.unwrap().status(), 200);
     post(&process, key, "rollback", json!({})).await;
     run(&installation, &["keys", "revoke", id]);
     process.wait_for_log(&format!("revoked {id} (operator of alice)")).await;
