@@ -193,7 +193,7 @@ mod tests {
     fn lines(help: &str) -> impl Iterator<Item = Vec<&str>> {
         let examples = help.lines().filter_map(|line| line.strip_prefix("  adjacent"));
         examples.map(|line| {
-            let line = line.trim_start().split("  ").next().unwrap_or_default();
+            let line = line.split("  ").next().unwrap_or_default();
             let line = line.split(" > ").next().unwrap_or_default();
             line.split_whitespace().collect()
         })
