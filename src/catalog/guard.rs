@@ -291,7 +291,8 @@ fn effect_concerns(
         let spend = one.spend_micros;
         // From nothing there is no percentage, and of next to nothing it says little: the share tells.
         let least = all.get(one.currency.as_str()).map_or(0.0, |all| all * LEAST_SPEND);
-        let counts = spend.before != 0.0 && !(spend.before.max(spend.after) < least);
+        let is_little = spend.before.max(spend.after) < least;
+        let counts = spend.before != 0.0 && !is_little;
         if counts && is_far(spend, spend.before.abs() * limits.spend_percent / 100.0) {
             let text = format!(
                 "advertiser `{id}`: expected spend per 1,000 slots: {:.2} → {:.2} {}",
