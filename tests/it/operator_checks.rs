@@ -51,6 +51,7 @@ fn a_file_that_a_setting_names_must_exist_and_a_log_filter_must_be_valid() {
 fn errors_in_files_say_what_was_expected_and_what_is_there() {
     let installation = Installation::new();
     installation.change("adjacent.toml", "topics = 16", "topics = \"16\"");
+    installation.change("inventory/zahid-host.toml", "political = false", "political = \"no\"");
     installation.change(
         "inventory/zahid-host.toml",
         "as_of = \"2026-10-01\"",
@@ -60,6 +61,7 @@ fn errors_in_files_say_what_was_expected_and_what_is_there() {
     let said = stderr(&output);
     for expected in [
         "expected a whole number of at least 0, found the text \"16\"",
+        "expected true or false, found the text \"no\"",
         "must be a day such as 2026-12-31 (got `01.10.2026`)",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
