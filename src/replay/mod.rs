@@ -1,7 +1,7 @@
 //! Replay: what recorded decisions would have been with other weights or another inventory.
 //!
 //! [`pass`] decides each recorded decision on both [sides](side) and adds exact probabilities up in a
-//! [`tally`]; nothing is drawn. [`document`] is the result, and [`reproduce`] proves that the records hold
+//! [`tally`]; nothing is drawn. [`document`] is the result, and [`mod@reproduce`] proves that the records hold
 //! what was decided.
 
 pub(crate) mod clicks;

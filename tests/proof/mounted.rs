@@ -17,7 +17,7 @@ impl Mounted {
     /// Mounts a tmpfs of this size, such as `8m`.
     pub fn over(place: &Installation, size: &str) -> Mounted {
         let data = place.path("data");
-        std::fs::create_dir(&data).unwrap();
+        std::fs::create_dir_all(&data).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&data);
         assert!(mount.status().unwrap().success(), "cannot mount a tmpfs");
