@@ -25,6 +25,7 @@ use crate::world::leasing::Leasing;
 use crate::world::live::Live;
 use crate::world::live_feed::LiveFeed;
 use crate::world::recent_stages::RecentStages;
+use crate::world::shadow::Shadow;
 use crate::world::topic_shares::TopicShares;
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -58,6 +59,8 @@ pub(crate) struct Foundation {
     pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Slots of today by topic and advertiser.
     pub(crate) topic_shares: Arc<TopicShares>,
+    /// Weights that are compared with those being served.
+    pub(crate) shadow: Arc<Shadow>,
     /// Counts of the stages at which slots were lost.
     pub(crate) recent_stages: Arc<RecentStages>,
     /// Decisions and events for operators who watch.
@@ -129,6 +132,7 @@ impl Foundation {
             leasing: Arc::new(leasing),
             opportunities: Arc::default(),
             topic_shares: Arc::default(),
+            shadow: Arc::new(Shadow::new(catalog.clone())),
             recent_stages: Arc::default(),
             feed,
             clock,

@@ -17,6 +17,7 @@ use crate::publishing::file::FileOutcome;
 use crate::publishing::pending::PendingChange;
 use crate::publishing::source;
 use crate::publishing::source::SourceFile;
+use crate::publishing::weights_versions::WeightsView;
 use std::sync::Arc;
 
 /// A reloadable file.
@@ -123,7 +124,12 @@ async fn weights(
 ) -> anyhow::Result<Outcome> {
     let file = SourceFile::weights(options.weights.as_deref())?;
     if app.settings.get().weights.activation == Activation::Command {
-        return Ok(Outcome::Applied("draft is valid; activate it by command".into()));
+        let draft = publishing.draft_file(file, &saved(app)).await.map_err(in_words)?;
+        let said = |view: WeightsView| {
+            let name = view.id();
+            format!("draft `{name}` is checked; serve it with `adjacent weights activate {name}`")
+        };
+        return Ok(Outcome::from(draft.map(said)));
     }
     apply_file(app, publishing, file).await
 }

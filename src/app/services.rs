@@ -196,6 +196,7 @@ fn reporting_of(foundation: &Foundation) -> Reporting {
         log: foundation.log.clone(),
         recent_stages: foundation.recent_stages.clone(),
         topic_shares: foundation.topic_shares.clone(),
+        shadow: foundation.shadow.clone(),
     })
 }
 
@@ -266,6 +267,7 @@ fn delivery(foundation: &Foundation, keyring: &Arc<ArcSwap<Keyring>>) -> Deliver
         leasing: foundation.leasing.clone(),
         opportunities: foundation.opportunities.clone(),
         recent_stages: foundation.recent_stages.clone(),
+        shadow: foundation.shadow.clone(),
         feed: foundation.feed.clone(),
         incarnation: foundation.incarnation,
         public_url: foundation.public_url.clone(),
@@ -289,6 +291,7 @@ fn publishing(
         log: foundation.log.clone(),
         budgets: foundation.budgets.clone(),
         topic_shares: foundation.topic_shares.clone(),
+        shadow: foundation.shadow.clone(),
         leasing: foundation.leasing.clone(),
         effect: replaying.clone(),
         pending: foundation.pending.clone(),

@@ -6,6 +6,7 @@ use crate::app::reload;
 use crate::app::reload::ReloadTarget;
 use crate::app::services::Services;
 use crate::config::keys::{ApiKeys, TokenKeys};
+use crate::config::settings::Activation;
 use crate::config::{ConfigError, Settings, Watch};
 use crate::delivery::Delivery;
 use crate::events::Events;
@@ -76,6 +77,10 @@ pub(crate) fn start(
             watch_sender.send(*what).ok();
         }
     })?;
+    if settings.weights.activation == Activation::Command {
+        // A file that changed while the server was stopped becomes a draft, too.
+        sender.send(ReloadRequest::File(ReloadTarget::Weights)).ok();
+    }
     // Installed before the first task runs: without a handler SIGHUP ends the process.
     let hang_up = signal(SignalKind::hangup())
         .map_err(|error| ConfigError::Usage(format!("cannot install a SIGHUP handler: {error}")))?;

@@ -73,6 +73,9 @@ pub struct Detail {
     /// The files that the content was read from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) files: Vec<FileVersion>,
+    /// The named version of the weights that the change serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
 }
 
 impl Detail {

@@ -5,7 +5,7 @@ use crate::domain::label::LabelTable;
 use crate::domain::lists;
 use crate::domain::lists::ListItem;
 use crate::domain::weights::Weights;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,15 +14,15 @@ use std::fmt;
 const MAX_LINES: usize = 40;
 
 /// A field that differs. `old` or `new` is absent if the document does not have the field.
-#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub(crate) struct FieldChange {
     /// The path of the field, such as `targeting.regions.any`.
     pub(crate) path: String,
     /// The value before.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) old: Option<Value>,
     /// The value after.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) new: Option<Value>,
 }
 

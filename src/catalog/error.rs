@@ -1,5 +1,6 @@
 //! Errors of the catalog.
 
+use crate::catalog::version_error::VersionError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +55,9 @@ pub enum CatalogError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key `{0}` was already used with another body: use a new key")]
     KeyReused(String),
+    /// A named version of the weights.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// An I/O error. After one in a change, read the head: the change may have been made.
     #[error("{path} cannot be read or written", path = path.display())]
     Io {

@@ -29,7 +29,9 @@ mod toml_update;
 pub(crate) mod toml_writer;
 pub(crate) mod undo;
 mod upgrade;
+pub(crate) mod version_error;
 pub(crate) mod versions;
+pub(crate) mod weights_versions;
 
 pub use change::{AuditContext, Head};
 pub(crate) use error::CatalogError;

@@ -99,10 +99,15 @@ impl Catalog {
     }
 
     fn with_documents(&self, entry: Entry) -> Result<CatalogChange, CatalogError> {
-        let document = |name: String| Ok(VersionBlob { bytes: self.bytes(&name)?, name });
+        let document = |name: String| self.version_blob(name);
         let documents: Result<_, CatalogError> =
             version_names(&entry.after).into_iter().map(document).collect();
         Ok(CatalogChange { entry, documents: documents? })
+    }
+
+    /// A stored version by its name: `weights:0123…`.
+    pub(crate) fn version_blob(&self, name: String) -> Result<VersionBlob, CatalogError> {
+        Ok(VersionBlob { bytes: self.bytes(&name)?, name })
     }
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, CatalogError> {

@@ -98,6 +98,51 @@ const EXAMPLES: &[(&[&str], &str)] = &[
   adjacent gaps --from 2026-11-01 --to 2026-12-01 --json",
     ),
     (
+        &["weights", "list"],
+        "\
+  adjacent weights list                          newest first, with state, author and note
+  adjacent weights list --json",
+    ),
+    (
+        &["weights", "show"],
+        "\
+  adjacent weights show sharper-draw             difference, replay, when it was active
+  adjacent weights show 5f0c1b6f --json          by the beginning of its hash, with its content",
+    ),
+    (
+        &["weights", "diff"],
+        "\
+  adjacent weights diff sharper-draw             against the active weights
+  adjacent weights diff spring sharper-draw",
+    ),
+    (
+        &["weights", "draft"],
+        "\
+  adjacent weights draft new.toml --name sharper-draw --note best-takes-more",
+    ),
+    (
+        &["weights", "replay"],
+        "\
+  adjacent weights replay sharper-draw           the last 24 hours with these weights",
+    ),
+    (
+        &["weights", "shadow"],
+        "\
+  adjacent weights shadow sharper-draw           compare it on live traffic
+  adjacent weights shadow --off",
+    ),
+    (
+        &["weights", "activate"],
+        "\
+  adjacent weights activate sharper-draw
+  adjacent weights activate sharper-draw --force   what the guard would stop, too",
+    ),
+    (
+        &["weights", "drop"],
+        "\
+  adjacent weights drop sharper-draw",
+    ),
+    (
         &["export"],
         "\
   adjacent export --out events.ndjson.zst

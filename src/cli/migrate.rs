@@ -7,7 +7,7 @@ use crate::cli::access::DataArgs;
 use crate::cli::drain;
 use crate::cli::output::Output;
 use crate::cluster::log::SharedLog;
-use crate::cluster::{catalog, log};
+use crate::cluster::{catalog, log, versions};
 use crate::config::ConfigError;
 use crate::journal;
 use crate::ledger::history::ReplayFrom;
@@ -147,6 +147,7 @@ impl Migrate {
             bar.finish_and_clear();
         }
         catalog::pull(&local, to).await?;
+        versions::sync(&local, to).await?;
         Ok((before, number))
     }
 }

@@ -37,6 +37,7 @@ mod status;
 mod store;
 mod synth;
 mod tail;
+mod weights;
 mod why;
 
 use crate::app::{file_limits, permissions};
@@ -90,6 +91,9 @@ enum Verb {
     Gaps(gaps::Gaps),
     /// Replay recorded decisions: what other weights or another inventory would have changed.
     Replay(replay::Replay),
+    /// Versions of the weights: drafts, their replay and activation, and what was served when.
+    #[command(subcommand)]
+    Weights(weights::Weights),
     /// Show which part of each topic's slots today each advertiser has.
     Shares(shares::Shares),
     /// Export every event with its verdict.
@@ -163,6 +167,7 @@ impl Command {
             Some(Verb::Why(verb)) => verb.run(output),
             Some(Verb::Gaps(verb)) => verb.run(output),
             Some(Verb::Replay(verb)) => verb.run(output),
+            Some(Verb::Weights(verb)) => verb.run(output),
             Some(Verb::Shares(verb)) => verb.run(output),
             Some(Verb::Export(verb)) => verb.run(output).await,
             Some(Verb::Audit(verb)) => verb.run(output).await,

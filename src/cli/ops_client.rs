@@ -32,22 +32,39 @@ impl OpsClient {
 
     /// Sends a GET request; returns the JSON response.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.request("GET", path, &[])
+        self.request("GET", path, None, &[])
     }
 
     /// Sends a PUT request with a JSON body; returns the JSON response.
     pub(crate) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.request("PUT", path, &serde_json::to_vec(body)?)
+        self.request("PUT", path, None, &serde_json::to_vec(body)?)
     }
 
     /// Sends a POST request with raw bytes; returns the JSON response.
     pub(crate) fn send(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Value> {
-        self.request("POST", path, bytes)
+        self.request("POST", path, None, bytes)
     }
 
-    fn request(&self, method: &str, path: &str, body: &[u8]) -> anyhow::Result<Value> {
+    /// Sends a POST request without a body, for a change of the version `seen`; returns the JSON response.
+    pub(crate) fn post_to_version(&self, path: &str, seen: &str) -> anyhow::Result<Value> {
+        self.request("POST", path, Some(seen), &[])
+    }
+
+    /// Sends a DELETE request; returns the JSON response.
+    pub(crate) fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        self.request("DELETE", path, None, &[])
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        seen: Option<&str>,
+        body: &[u8],
+    ) -> anyhow::Result<Value> {
+        let seen = seen.map(|seen| format!("If-Match: \"{seen}\"\r\n")).unwrap_or_default();
         let head = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\n{seen}\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.address,
             self.key.expose_secret(),

@@ -20,6 +20,7 @@ use crate::web::pages::replay as page;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use std::io;
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
@@ -84,8 +85,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 /// A result.
 #[derive(Deserialize)]
-struct Outcome {
-    report: Option<ReplayReport>,
+pub(super) struct Outcome {
+    pub(super) report: Option<ReplayReport>,
     reproduction: Option<Reproduction>,
 }
 
@@ -179,7 +180,11 @@ fn bar() -> ProgressBar {
 
 /// Starts a replay on a server and waits for it.
 fn on_server(server: &OpsClient, request: &ReplayRequest) -> anyhow::Result<Outcome> {
-    let started = server.send("/v1/admin/replays", &serde_json::to_vec(request)?)?;
+    finished(server, &server.send("/v1/admin/replays", &serde_json::to_vec(request)?)?)
+}
+
+/// Waits for a replay that a server started.
+pub(super) fn finished(server: &OpsClient, started: &Value) -> anyhow::Result<Outcome> {
     let path = format!("/v1/admin/replays/{}", started["id"]);
     let bar = bar();
     loop {

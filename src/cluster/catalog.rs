@@ -3,9 +3,11 @@
 
 use crate::catalog::change::{ExpectedVersion, HeadUpdate};
 use crate::catalog::replication::{CatalogChange, Prepared};
+use crate::catalog::weights_versions::VersionsChange;
 use crate::catalog::{AuditContext, Catalog, CatalogError, Head};
-use crate::cluster::images;
 use crate::cluster::images::{SyncError, SyncMark};
+use crate::cluster::versions::VersionsMark;
+use crate::cluster::{images, versions};
 use crate::domain::image::Address;
 use crate::domain::inventory::Inventory;
 use crate::store::changes::PublishOutcome;
@@ -29,6 +31,16 @@ pub(crate) trait CatalogSync: Send + Sync {
         expected: ExpectedVersion<'a>,
         by: &'a AuditContext,
     ) -> Answer<'a, Head>;
+
+    /// Changes the named versions of the weights of all instances.
+    fn change_versions<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        change: &'a VersionsChange,
+    ) -> Answer<'a, ()>;
+
+    /// Changes whenever other instances may have changed the named versions; from a pull.
+    fn versions_revision(&self) -> u64;
 
     /// Adopts changes of other instances, in their order. Returns whether there were any.
     fn pull<'a>(&'a self, catalog: &'a Catalog) -> Answer<'a, bool>;
@@ -62,6 +74,18 @@ impl CatalogSync for OnlyCatalog {
         Box::pin(ready(catalog.put(&update, expected, by).map_err(SyncError::from)))
     }
 
+    fn change_versions<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        change: &'a VersionsChange,
+    ) -> Answer<'a, ()> {
+        Box::pin(ready(catalog.change_weights_versions(change).map_err(SyncError::from)))
+    }
+
+    fn versions_revision(&self) -> u64 {
+        0
+    }
+
     fn pull<'a>(&'a self, _: &'a Catalog) -> Answer<'a, bool> {
         Box::pin(ready(Ok(false)))
     }
@@ -88,12 +112,14 @@ pub(crate) struct SharedCatalog {
     client: Arc<Client>,
     /// Whether images have changed since the last replication.
     mark: SyncMark,
+    /// The same of the named versions of the weights.
+    versions: VersionsMark,
 }
 
 impl SharedCatalog {
     /// Shares a catalog through a store.
     pub(crate) fn new(client: Arc<Client>) -> SharedCatalog {
-        SharedCatalog { client, mark: SyncMark::default() }
+        SharedCatalog { client, mark: SyncMark::default(), versions: VersionsMark::default() }
     }
 
     async fn publish(
@@ -134,9 +160,25 @@ impl CatalogSync for SharedCatalog {
         Box::pin(self.publish(catalog, update, expected, by))
     }
 
+    fn change_versions<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        change: &'a VersionsChange,
+    ) -> Answer<'a, ()> {
+        Box::pin(versions::change(catalog, &self.client, change))
+    }
+
+    fn versions_revision(&self) -> u64 {
+        self.versions.revision()
+    }
+
     /// Changes that the store lacks, because it was emptied or restored, are published again.
     fn pull<'a>(&'a self, catalog: &'a Catalog) -> Answer<'a, bool> {
-        Box::pin(pull(catalog, &self.client))
+        Box::pin(async move {
+            let has_changed = pull(catalog, &self.client).await?;
+            versions::follow(catalog, &self.client, &self.versions).await?;
+            Ok(has_changed)
+        })
     }
 
     fn is_only(&self) -> bool {
@@ -207,6 +249,7 @@ pub(crate) async fn copy(from: &Client, to: &Client) -> Result<(), SyncError> {
         let change = changes::change(from, number, |_| false).await?;
         changes::publish(to, &change).await?;
     }
+    versions::copy(from, to).await?;
     images::copy(from, to).await
 }
 

@@ -17,6 +17,7 @@ pub mod log;
 pub(crate) mod membership;
 pub(crate) mod records;
 pub(crate) mod tasks;
+pub(crate) mod versions;
 pub(crate) mod visitors;
 
 pub(crate) use catalog::CatalogSync;

@@ -3,6 +3,7 @@
 //! Files of lines (see [`stored`]). A state is written before any decision made on it. Lines reach the
 //! disk within the setting `flush_ms`; a crash loses at most what came after the last flush.
 
+pub(crate) mod again;
 #[cfg(test)]
 mod bounds;
 mod codes;

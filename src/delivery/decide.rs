@@ -342,6 +342,9 @@ impl Delivery {
             self.parts.metrics.decision_log_dropped.inc();
         }
         if !line.test {
+            if self.parts.shadow.is_on() {
+                self.shadow_sampler.pass(&decided.live, || line.clone());
+            }
             self.stage_sampler.pass(&decided.live, || line);
         }
     }

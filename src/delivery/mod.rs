@@ -11,6 +11,8 @@ pub(crate) mod rendered_unit;
 mod reported;
 mod reported_rows;
 pub(crate) mod reserve;
+mod sampler;
+mod shadow_sampler;
 mod stage_sampler;
 pub(crate) mod tokens;
 pub(crate) mod unit;
@@ -19,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
 use crate::delivery::reported_rows::ReportedRows;
-use crate::delivery::stage_sampler::StageSampler;
+use crate::delivery::sampler::Sampler;
 use crate::events::opportunities::OpportunityCounters;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -28,6 +30,7 @@ use crate::world::Worlds;
 use crate::world::leasing::Leasing;
 use crate::world::live_feed::LiveFeed;
 use crate::world::recent_stages::RecentStages;
+use crate::world::shadow::Shadow;
 use arc_swap::ArcSwap;
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -55,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) opportunities: Arc<OpportunityCounters>,
     /// Counts of the stages at which slots were lost, for the pages of advertisers.
     pub(crate) recent_stages: Arc<RecentStages>,
+    /// Weights to compare with those being served.
+    pub(crate) shadow: Arc<Shadow>,
     /// Decisions for operators who watch.
     pub(crate) feed: Arc<LiveFeed>,
     /// Random number of this process start.
@@ -69,7 +74,8 @@ pub(crate) struct Delivery {
     next_seq: [AtomicU64; PARTITIONS as usize],
     low_disk: AtomicBool,
     reported_rows: ReportedRows,
-    stage_sampler: StageSampler,
+    stage_sampler: Sampler,
+    shadow_sampler: Sampler,
     /// Hashes the addresses of callers while their reservations last.
     caller_salt: RandomState,
 }
@@ -77,13 +83,16 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// Builds the service.
     pub(crate) fn new(parts: Parts) -> Delivery {
-        let stage_sampler = StageSampler::start(parts.metrics.clone(), parts.recent_stages.clone());
+        let stage_sampler =
+            stage_sampler::start(parts.metrics.clone(), parts.recent_stages.clone());
+        let shadow_sampler = shadow_sampler::start(parts.metrics.clone(), parts.shadow.clone());
         Delivery {
             parts,
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             low_disk: AtomicBool::new(false),
             reported_rows: ReportedRows::default(),
             stage_sampler,
+            shadow_sampler,
             caller_salt: RandomState::new(),
         }
     }

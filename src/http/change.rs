@@ -4,6 +4,7 @@ use crate::catalog::change::ExpectedVersion;
 use crate::catalog::edit::EditError;
 use crate::catalog::guard;
 use crate::catalog::guard::Concern;
+use crate::catalog::version_error::VersionError;
 use crate::catalog::{AuditContext, CatalogError};
 use crate::config::keys::Identity;
 use crate::http::caller::header;
@@ -144,6 +145,20 @@ fn concern_problem(concern: Concern) -> FieldProblem {
     FieldProblem { field: parts.join("/"), reason: concern.text, help: None }
 }
 
+fn version_error(error: &VersionError) -> ApiError {
+    let reason = error.to_string();
+    match error {
+        VersionError::Unknown { .. } => ApiError::not_found("not_found", reason),
+        VersionError::Name | VersionError::Ambiguous(_) => ApiError::invalid_field("name", reason),
+        VersionError::Note => ApiError::invalid_field("note", reason),
+        VersionError::Exists(_) | VersionError::SameWeights(_) => {
+            ApiError::conflict("version_exists", reason)
+        }
+        VersionError::Served(_) => ApiError::conflict("version_served", reason),
+        VersionError::TooMany => ApiError::conflict("too_many_versions", reason),
+    }
+}
+
 impl From<ApplyError> for ApiError {
     fn from(error: ApplyError) -> ApiError {
         match error {
@@ -163,6 +178,7 @@ impl From<ApplyError> for ApiError {
                 ApiError::not_found("not_found", error.to_string())
             }
             ApplyError::Refused(_) => ApiError::conflict("document_exists", error.to_string()),
+            ApplyError::Catalog(CatalogError::Version(error)) => version_error(&error),
             ApplyError::ConfirmationRequired(concerns) => ApiError::confirmation_required(
                 format!("{}; repeat with `confirm`", guard::summary(&concerns)),
                 concerns.into_iter().map(concern_problem).collect(),

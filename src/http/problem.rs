@@ -46,6 +46,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("body_too_slow", "the body did not arrive before the deadline"),
     ("body_too_large", "the body exceeds the maximum length"),
     ("document_exists", "a document with this id already exists"),
+    ("version_exists", "the name or the weights belong to another version: `detail` names it"),
+    ("version_served", "a version that was served stays: only a draft can be dropped"),
+    ("too_many_versions", "there are too many named versions of the weights: drop some"),
     ("replay_running", "a replay is running: wait until it is done, or cancel it"),
     ("no_report", "this replay has no report to show as a page"),
     (

@@ -115,6 +115,22 @@ impl Metrics {
         self.topic_share.with_label_values(&[OTHER]).set(others);
     }
 
+    /// Counts a decision that was compared with that of the weights in the shadow.
+    pub(crate) fn count_shadow(&self, is_same: bool) {
+        let agreement = if is_same { "same" } else { "other" };
+        self.shadow_decisions.with_label_values(&[agreement]).inc();
+    }
+
+    /// Sets how many points each advertiser would have more with the weights in the shadow; the caller bounds
+    /// their number.
+    pub(crate) fn set_shadow_shares<'a>(&self, points: impl Iterator<Item = (&'a str, f64)>) {
+        self.shadow_share.reset();
+        self.shadow_share.with_label_values(&[OTHER]).set(0.0);
+        for (advertiser, points) in points {
+            self.shadow_share.with_label_values(&[advertiser]).set(points);
+        }
+    }
+
     pub(super) fn set_delivery(&self, rows: &DeliveryRows) {
         let mut own = self.own_delivery.lock().unwrap_or_else(PoisonError::into_inner);
         self.set_flights(&mut own.flights, rows);

@@ -158,6 +158,12 @@ metrics! {
     /// How long it took to learn that the last time.
     rotation_seconds: Gauge = "rotation_learn_seconds";
 
+    /// Decisions compared with those of the weights in the shadow: a sample.
+    shadow_decisions: IntCounterVec = "shadow_decisions_total" (agreement) in (["same", "other"]);
+    /// How many percentage points of the filled slots an advertiser would have more with the weights in the shadow:
+    /// of the twenty that would move most, and of the rest together as `other`.
+    shadow_share: GaugeVec = "shadow_share_points" (advertiser) in ([OTHER]);
+
     // Journal and ledger.
 
     /// 1 while the journal records events, else 0.

@@ -24,6 +24,7 @@ impl Publishing {
         let moved = self.parts.sync.pull(&self.parts.catalog).await?;
         let now_ms = self.parts.clock.now_ms();
         self.parts.world.note_catalog_reached(now_ms);
+        self.follow_versions();
         if !moved {
             return Ok(());
         }

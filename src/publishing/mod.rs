@@ -11,8 +11,10 @@ pub(crate) mod history;
 pub(crate) mod images;
 pub(crate) mod pending;
 pub(crate) mod rotation;
+pub(crate) mod shadow;
 pub(crate) mod source;
 pub(crate) mod state;
+pub(crate) mod weights_versions;
 
 use crate::catalog::Catalog;
 use crate::catalog::guard::PredictEffect;
@@ -29,8 +31,10 @@ use crate::world::budgets::Budgets;
 use crate::world::leasing::Leasing;
 use crate::world::pace::Pacer;
 use crate::world::rotation::RotationLearner;
+use crate::world::shadow::Shadow;
 use crate::world::topic_shares::TopicShares;
 use arc_swap::ArcSwap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 /// The collaborators of [`Publishing`].
@@ -57,6 +61,8 @@ pub(crate) struct Parts {
     pub(crate) budgets: Arc<Budgets>,
     /// Slots of today by topic and advertiser.
     pub(crate) topic_shares: Arc<TopicShares>,
+    /// Weights that are compared with those being served.
+    pub(crate) shadow: Arc<Shadow>,
     /// The terms on which this instance may sell.
     pub(crate) leasing: Arc<Leasing>,
     /// Predicts what a change does, for the guard.
@@ -78,6 +84,8 @@ pub struct Publishing {
     pacer: Mutex<Pacer>,
     /// Changes of files that wait for confirmation.
     pending: PendingChanges,
+    /// The revision of the named versions of the weights that the shadow follows.
+    versions_seen: AtomicU64,
     /// Which creatives get clicks.
     learner: Arc<Mutex<RotationLearner>>,
 }
@@ -91,13 +99,16 @@ impl Publishing {
             parts.metrics.count_reload(change.part.as_str(), ReloadResult::Pending);
         }
         parts.log.record_world(live.log_line());
-        Publishing {
+        let publishing = Publishing {
+            versions_seen: AtomicU64::new(parts.sync.versions_revision()),
             next_state: Mutex::new(live.world.state.number + 1),
             pacer: Mutex::default(),
             learner: Arc::default(),
             catalog_lock: tokio::sync::Mutex::new(()),
             pending: PendingChanges::new(pending),
             parts,
-        }
+        };
+        publishing.follow_shadow();
+        publishing
     }
 }

@@ -1,6 +1,7 @@
 //! One pass over recorded decisions: each is decided again on both sides, without a draw.
 
 use crate::catalog::CatalogError;
+use crate::decision_log::again::Again;
 use crate::decision_log::line::DecisionLine;
 use crate::decision_log::{SlotLine, WorldLine};
 use crate::domain::event::NoFill;
@@ -8,14 +9,8 @@ use crate::replay::clicks::Estimator;
 use crate::replay::contexts::{Contexts, SlotChances, SlotOf};
 use crate::replay::side::{Documents, Recorded, Side, Version};
 use crate::replay::tally::{Pair, Tally};
-use crate::selection::choose;
-use crate::selection::choose::Request;
 use crate::selection::odds::Odds;
-use crate::selection::page::Page;
-use crate::selection::rules::{Exclusions, Mask};
 use crate::selection::snapshot::World;
-use smallvec::SmallVec;
-use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,12 +34,7 @@ struct Worlds {
 /// A decision on one side.
 struct OnSide<'a> {
     version: &'a Version,
-    world: &'a World,
-    /// `None` if its publisher is not on this side.
-    page: Option<Cow<'a, Page>>,
-    exclusions: Exclusions,
-    /// Whether the slot stays empty after too many attempts.
-    gave_up: bool,
+    again: Again<'a>,
 }
 
 /// What is added up.
@@ -126,8 +116,9 @@ impl<'a> Pass<'a> {
         let parties = &mut self.tally.parties;
         let before = self.before.version(line, self.recorded, parties)?;
         let after = self.after.version(line, self.recorded, parties)?;
-        let world =
-            |version: &Version| World::new(version.snapshot.clone(), version.state(&line.state));
+        let world = |version: &Version| {
+            World::new(version.snapshot.clone(), version.carry.state(&line.state))
+        };
         let (first, second) = (world(&before), world(&after));
         let worlds = Worlds { line: line.clone(), before: (before, first), after: (after, second) };
         let worlds = Rc::new(worlds);
@@ -140,7 +131,7 @@ impl<'a> Pass<'a> {
 
     fn decide(&mut self, line: &DecisionLine, worlds: &Worlds) {
         let mut before = OnSide::new(&worlds.before, line);
-        if before.page.is_none() {
+        if before.again.page().is_none() {
             self.left_out.publishers += 1;
             return;
         }
@@ -149,8 +140,8 @@ impl<'a> Pass<'a> {
         let is_recorded = self.before.is_recorded();
         for slot in 0..line.slots.len() {
             let recorded = &line.slots[slot];
-            before.begin_slot(recorded);
-            after.begin_slot(recorded);
+            before.again.begin_slot(recorded);
+            after.again.begin_slot(recorded);
             let of_slot = self.slot(line, slot, (&before, &after));
             filled.add(of_slot);
             if is_recorded {
@@ -160,8 +151,8 @@ impl<'a> Pass<'a> {
                 self.weigh(line, &before);
             }
             if slot + 1 < line.slots.len() {
-                before.end_slot(line, slot);
-                after.end_slot(line, slot);
+                before.again.draw(slot);
+                after.again.draw(slot);
             }
         }
         self.tally.end_decision(filled);
@@ -174,8 +165,8 @@ impl<'a> Pass<'a> {
         slot: usize,
         (before, after): (&OnSide<'_>, &OnSide<'_>),
     ) -> Pair {
-        before.compute(line, slot, &mut self.odds.0);
-        after.compute(line, slot, &mut self.odds.1);
+        before.again.compute(slot, &mut self.odds.0);
+        after.again.compute(slot, &mut self.odds.1);
         let filled = Pair { before: 1.0 - self.odds.0.empty, after: 1.0 - self.odds.1.empty };
         let parties = &mut self.tally.parties;
         self.chances.begin(parties.flights.sums.len());
@@ -200,7 +191,7 @@ impl<'a> Pass<'a> {
     /// Adds a slot to its topic, region, publisher, placement and context.
     fn place(&mut self, line: &DecisionLine, slot: usize, before: &OnSide<'_>, filled: Pair) {
         let snapshot = &before.version.snapshot;
-        let Some(page) = before.page.as_deref() else { return };
+        let Some(page) = before.again.page() else { return };
         let row = &snapshot.publishers[page.publisher as usize];
         let publisher = snapshot.inventory.publishers[row.doc].id.as_str();
         let placement = page.slots[slot].placement.map(|at| &*row.placements[at as usize].0);
@@ -263,35 +254,6 @@ impl<'a> Pass<'a> {
 
 impl<'a> OnSide<'a> {
     fn new((version, world): &'a (Rc<Version>, World), line: &'a DecisionLine) -> OnSide<'a> {
-        let page = version.page(&line.page, line.url.as_deref());
-        OnSide { version, world, page, exclusions: Exclusions::default(), gave_up: false }
-    }
-
-    fn begin_slot(&mut self, recorded: &SlotLine) {
-        let masks = recorded.masked.iter().filter_map(|mask| self.version.mask(*mask));
-        let masks: SmallVec<[Mask; 4]> = masks.collect();
-        self.exclusions.begin_slot(&masks);
-        self.gave_up = choose::gave_up(&masks).is_some();
-    }
-
-    fn compute(&self, line: &DecisionLine, slot: usize, odds: &mut Odds) {
-        match &self.page {
-            Some(page) if !self.gave_up => {
-                let (world, id) = (self.world, line.request);
-                let request = Request { world, page, now_ms: line.at_ms, id };
-                odds.compute(&request, slot, &self.exclusions);
-            }
-            _ => odds.clear(),
-        }
-    }
-
-    /// Excludes the advertiser that this side draws for the slot, from the ones after it.
-    fn end_slot(&mut self, line: &DecisionLine, slot: usize) {
-        let Some(page) = self.page.as_ref().filter(|_| !self.gave_up) else { return };
-        let (world, id) = (self.world, line.request);
-        let request = Request { world, page, now_ms: line.at_ms, id };
-        if let Ok(win) = choose::choose(&request, slot, &self.exclusions).result {
-            self.exclusions.advertisers.push(world.snapshot.flights[win.place].advertiser);
-        }
+        OnSide { version, again: Again::new(&version.carry, world, line) }
     }
 }

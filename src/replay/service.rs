@@ -98,6 +98,9 @@ pub(crate) struct Asked {
     pub(crate) with_clicks: bool,
 }
 
+/// What is done with the report of a replay.
+pub(crate) type Then = Box<dyn FnOnce(&ReplayReport) + Send>;
+
 struct Job {
     view: JobView,
     cancelled: Arc<AtomicBool>,
@@ -139,7 +142,7 @@ impl Replaying {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a replay, and returns it. Without documents, it decides again what was recorded and compares. Reads
+    /// Starts a replay, and returns it. `then` gets the report before the replay counts as done. Without documents, it decides again what was recorded and compares. Reads
     /// files.
     ///
     /// # Errors
@@ -148,6 +151,7 @@ impl Replaying {
         self: &Arc<Self>,
         Asked { span, mut documents, with_clicks }: Asked,
         asked_by: String,
+        then: Option<Then>,
     ) -> Result<JobView, ReplayError> {
         self.check(&mut documents)?;
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -178,6 +182,11 @@ impl Replaying {
         let work = move || {
             lower_priority();
             let result = service.run(id, Asked { span, documents, with_clicks }, &cancelled);
+            if let (Some(then), Ok((Some(report), _))) = (then, &result)
+                && !cancelled.load(Ordering::Relaxed)
+            {
+                then(report);
+            }
             service.end(id, result, cancelled.load(Ordering::Relaxed));
         };
         if let Err(error) = std::thread::Builder::new().name("replay".into()).spawn(work) {

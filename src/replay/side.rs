@@ -8,12 +8,9 @@ use crate::domain::weights::Weights;
 use crate::forecast;
 use crate::forecast::Measured;
 use crate::replay::tally::Parties;
+use crate::selection::carry::Carry;
 use crate::selection::compile::compile;
-use crate::selection::page::Page;
-use crate::selection::rotation::Rotations;
-use crate::selection::rules::Mask;
-use crate::selection::snapshot::{Closed, Snapshot, State, Ticket};
-use crate::selection::translate::{Names, Translation};
+use crate::selection::snapshot::Snapshot;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -57,11 +54,8 @@ pub(super) struct Side {
 pub(super) struct Version {
     hashes: [String; 3],
     pub(super) snapshot: Arc<Snapshot>,
-    /// `None` where the recorded positions are those of the snapshot.
-    translation: Option<Translation>,
-    /// Positions of advertisers and topics, by the recorded ones.
-    advertisers: Vec<Option<u32>>,
-    topics: Vec<Option<u32>>,
+    /// From the recorded positions to those of the snapshot.
+    pub(super) carry: Carry,
     /// By rank: the flight's key in the tally.
     pub(super) flights: Vec<u32>,
     /// By the flight's key: the expected spend of a won slot, in micros.
@@ -114,27 +108,9 @@ impl Side {
             costs.resize(costs.len().max(key as usize + 1), 0.0);
             costs[key as usize] = forecast::expected_cost(flight, recorded.measured);
         }
-        // The rank of a flight depends on its weight, so weights are other positions too.
-        let is_same = Arc::ptr_eq(&from, &snapshot);
-        let translation = (!is_same).then(|| Translation::between(&Names::of(&from), &snapshot));
+        let carry = Carry::between(&from, &snapshot);
         let hashes = hashes.map(Clone::clone);
-        let advertiser = |id: &str| {
-            let found = inventory.advertisers.binary_search_by(|one| one.id.as_str().cmp(id)).ok();
-            found.and_then(|at| u32::try_from(at).ok())
-        };
-        let advertisers = from.inventory.advertisers.iter().map(|one| advertiser(one.id.as_str()));
-        let advertisers = advertisers.collect();
-        let topic = |ix| snapshot.taxonomy.resolve(from.taxonomy.id(ix).as_str()).map(|ix| ix.0);
-        let topics = from.taxonomy.all().map(topic).collect();
-        let version = Version {
-            hashes,
-            translation,
-            advertisers,
-            topics,
-            flights,
-            costs,
-            snapshot: snapshot.clone(),
-        };
+        let version = Version { hashes, snapshot: snapshot.clone(), carry, flights, costs };
         let version = Rc::new(version);
         if self.versions.len() >= VERSIONS {
             self.versions.remove(0);
@@ -173,68 +149,8 @@ impl Side {
 }
 
 impl Version {
-    /// A recorded state, with this side's positions.
-    pub(super) fn state(&self, state: &State) -> State {
-        let Some(translation) = &self.translation else { return state.clone() };
-        let carried = |places: &[u32]| {
-            let mut places: Vec<u32> =
-                places.iter().filter_map(|place| translation.flight(*place)).collect();
-            places.sort_unstable();
-            places
-        };
-        let mut paced: Vec<(u32, u32)> = state
-            .paced
-            .iter()
-            .filter_map(|(place, share)| Some((translation.flight(*place)?, *share)))
-            .collect();
-        paced.sort_unstable();
-        let mut tickets: Vec<Ticket> = state
-            .tickets
-            .iter()
-            .filter_map(|one| Some(Ticket { place: translation.flight(one.place)?, ..*one }))
-            .collect();
-        tickets.sort_unstable_by_key(|one| one.place);
-        State {
-            number: state.number,
-            spent: carried(&state.spent),
-            paused: carried(&state.paused),
-            paced,
-            tickets,
-            // Which creative of a flight is drawn is not compared.
-            rotations: Rotations::default(),
-            closed: self.closed(&state.closed),
-        }
-    }
-
-    /// Closed pairs of advertiser and topic, unless this side has no bound.
-    fn closed(&self, recorded: &[Closed]) -> Vec<Closed> {
-        if self.snapshot.fairness.is_none() {
-            return Vec::new();
-        }
-        let carried = |(advertiser, topic): &Closed| {
-            let advertiser = self.advertisers.get(*advertiser as usize).copied()??;
-            Some((advertiser, self.topics.get(*topic as usize).copied()??))
-        };
-        let mut closed: Vec<Closed> = recorded.iter().filter_map(carried).collect();
-        closed.sort_unstable();
-        closed
-    }
-
     /// The expected spend of a slot that a flight wins.
     pub(super) fn cost(&self, flight: u32) -> f64 {
         self.costs.get(flight as usize).copied().unwrap_or_default()
-    }
-
-    /// A recorded page; `None` if its publisher is not on this side.
-    pub(super) fn page<'a>(&self, page: &'a Page, url: Option<&str>) -> Option<Cow<'a, Page>> {
-        match &self.translation {
-            None => Some(Cow::Borrowed(page)),
-            Some(translation) => translation.page(page, url).map(Cow::Owned),
-        }
-    }
-
-    /// A recorded exclusion.
-    pub(super) fn mask(&self, mask: Mask) -> Option<Mask> {
-        self.translation.as_ref().map_or(Some(mask), |translation| translation.mask(mask))
     }
 }

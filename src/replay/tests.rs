@@ -289,13 +289,14 @@ fn redrawn(recorder: &Recorder, after: &Documents) -> HashMap<String, f64> {
     recorder.with(|folder, recorded| {
         let scanned = scan(folder, &span, &mut |step| {
             let version = side.version(step.world, recorded, &mut Parties::default()).unwrap();
-            let world = World::new(version.snapshot.clone(), version.state(&step.world.state));
-            let page = version.page(&step.line.page, None).unwrap();
+            let world =
+                World::new(version.snapshot.clone(), version.carry.state(&step.world.state));
+            let page = version.carry.page(&step.line.page, None).unwrap();
             let mut taken = Exclusions::default();
             for slot in 0..page.slots.len() {
                 let masked = &step.line.slots[slot].masked;
                 let masks: Vec<Mask> =
-                    masked.iter().filter_map(|mask| version.mask(*mask)).collect();
+                    masked.iter().filter_map(|mask| version.carry.mask(*mask)).collect();
                 taken.begin_slot(&masks);
                 if choose::gave_up(&masks).is_some() {
                     continue;

@@ -29,6 +29,7 @@ use crate::reporting::recent_totals::RecentTotals;
 use crate::traffic::Arrivals;
 use crate::world::Worlds;
 use crate::world::recent_stages::RecentStages;
+use crate::world::shadow::Shadow;
 use crate::world::topic_shares::TopicShares;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,8 @@ pub(crate) struct Parts {
     pub(crate) recent_stages: Arc<RecentStages>,
     /// Slots of today by topic and advertiser.
     pub(crate) topic_shares: Arc<TopicShares>,
+    /// Weights that are compared with those being served.
+    pub(crate) shadow: Arc<Shadow>,
 }
 
 /// The reporting service.
@@ -66,6 +69,7 @@ pub struct Reporting {
     log: Arc<DecisionLog>,
     recent_stages: Arc<RecentStages>,
     topic_shares: Arc<TopicShares>,
+    shadow: Arc<Shadow>,
     recent_totals: RecentTotals,
     /// Inter-arrival statistics of impressions, per publisher.
     arrivals: Arrivals,
@@ -89,8 +93,17 @@ pub(crate) struct Completeness {
 impl Reporting {
     /// Builds the service.
     pub(crate) fn new(parts: Parts) -> Reporting {
-        let Parts { clock, settings, metrics, world, ledger, log, recent_stages, topic_shares } =
-            parts;
+        let Parts {
+            clock,
+            settings,
+            metrics,
+            world,
+            ledger,
+            log,
+            recent_stages,
+            topic_shares,
+            shadow,
+        } = parts;
         let (arrivals, removed_currencies) = (Arrivals::default(), Mutex::default());
         Reporting {
             clock,
@@ -101,6 +114,7 @@ impl Reporting {
             log,
             recent_stages,
             topic_shares,
+            shadow,
             recent_totals: RecentTotals::default(),
             arrivals,
             removed_currencies,

@@ -130,6 +130,9 @@ impl Reporting {
             self.metrics.set_store_errors(kind.as_str(), count);
         }
         self.set_topic_shares(&live, now_ms);
+        let shadow = self.shadow.report();
+        let moved = shadow.iter().flat_map(|report| &report.shares);
+        self.metrics.set_shadow_shares(moved.map(|one| (&*one.advertiser, one.points)));
         let delivery = self.delivery(&live, &totals.delivery, now_ms);
         self.metrics.scrape(&events, &money, &delivery)
     }

@@ -7,6 +7,7 @@
 pub(crate) mod bitmap;
 pub(crate) mod boosts;
 pub(crate) mod brand_group;
+pub(crate) mod carry;
 pub mod choose;
 pub mod compile;
 pub(crate) mod compiled;

@@ -13,7 +13,7 @@
 //! | `adj:{all}:salt:DAY` | string | the day's salt for visitor keys | within a day |
 //! | `adj:{p00}:visitor:DAY:KIND:GROUP` … `adj:{p63}:…` | sorted set | a network's or publisher's events of one kind, scored by time | within a day |
 //! | `adj:{p00}:visitors` … `adj:{p63}:visitors` | sorted set | visitors to check, scored by when they are due | within a day |
-//! | `adj:{all}:catalog` | hash | the catalog's head and every version of its documents | never |
+//! | `adj:{all}:catalog` | hash | the catalog's head, every version of its documents, and the named versions of the weights | never |
 //! | `adj:{all}:pictures` | hash | every uploaded image, by its content address | never |
 //!
 //! Beside the keys there is one pub/sub channel, `adj:{all}:wakeups`.

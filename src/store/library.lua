@@ -243,24 +243,33 @@ local function gone(keys, args)
   return redis.call('ZREM', keys[1], args[1])
 end
 
--- KEYS[1] the catalog: a hash; n is the last change's number, e:N each change, the rest documents.
--- ARGV: the number that the change is based on, the change, then pairs of document name and content.
--- Returns the outcome and the current number.
-local function publish(keys, args)
+-- KEYS[1] the catalog: a hash; n is the last change's number, e:N each change, r the revision of the named
+-- versions of the weights, w all of those, the rest documents.
+-- ARGV of both: the number that the change is based on, and what it makes; of versions, the new revision; then
+-- pairs of document name and content. Returns the outcome and the current number.
+local function change(keys, args, counter, new, field, first)
   local held = kind(keys[1])
   if held ~= 'none' and held ~= 'hash' then
     return redis.error_reply('FOREIGN key holds another type')
   end
-  local n = tonumber(redis.call('HGET', keys[1], 'n') or '0')
+  local n = tonumber(redis.call('HGET', keys[1], counter) or '0')
   if n ~= tonumber(args[1]) then
     return { 'CONFLICT', n }
   end
-  local new = number(n + 1)
-  for at = 3, #args - 1, 2 do
+  for at = first, #args - 1, 2 do
     redis.call('HSETNX', keys[1], args[at], args[at + 1])
   end
-  redis.call('HSET', keys[1], 'e:' .. new, args[2], 'n', new)
-  return { 'NEXT', n + 1 }
+  redis.call('HSET', keys[1], field, args[2], counter, new)
+  return { 'NEXT', tonumber(new) }
+end
+
+local function publish(keys, args)
+  local new = number(args[1] + 1)
+  return change(keys, args, 'n', new, 'e:' .. new, 3)
+end
+
+local function versions(keys, args)
+  return change(keys, args, 'r', args[3], 'w', 4)
 end
 
 -- Visitor activity of one day; all these keys expire with the day.
@@ -362,6 +371,7 @@ redis.register_function { function_name = 'adjacent_1_did', callback = did, flag
 redis.register_function('adjacent_1_salt', salt)
 redis.register_function('adjacent_1_done', done)
 redis.register_function('adjacent_1_publish', publish)
+redis.register_function('adjacent_1_versions', versions)
 redis.register_function('adjacent_1_append', function(keys, args) return append(keys, args) end)
 redis.register_function { function_name = 'adjacent_1_read', callback = read, flags = { 'no-writes' } }
 redis.register_function { function_name = 'adjacent_1_applied', callback = applied, flags = { 'no-writes' } }

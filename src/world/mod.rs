@@ -14,6 +14,7 @@ pub(crate) mod live_feed;
 pub(crate) mod pace;
 pub(crate) mod recent_stages;
 pub(crate) mod reservation;
+pub(crate) mod shadow;
 pub(crate) mod show_chance;
 pub(crate) mod slot_counts;
 pub(crate) mod topic_shares;

@@ -101,4 +101,5 @@ mod traffic;
 mod trial;
 mod visitor_limits;
 mod wakeups;
+mod weights_versions;
 mod well_known;

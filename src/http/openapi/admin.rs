@@ -6,12 +6,13 @@ use crate::catalog::pause_list::PauseRow;
 use crate::domain::inventory::Inventory;
 use crate::domain::lists::LISTS;
 use crate::domain::weights::Weights;
+use crate::http::openapi::change::{change, confirm};
 use crate::http::openapi::operation::{Key, Listener, Operation, operation};
 use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::openapi::{
-    credits, documents, forecasts, images, parameter, replays, site_changes,
+    credits, documents, forecasts, images, parameter, replays, site_changes, weights_versions,
 };
 use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest};
 use crate::http::ops::admin::documents::StateRequest;
@@ -21,13 +22,12 @@ use crate::http::ops::admin::pending::{AcceptReply, AcceptRequest};
 use crate::http::ops::admin::review::ReviewReply;
 use crate::http::ops::admin::status::StatusReply;
 use crate::notices::Removal;
-use crate::publishing::apply::AppliedChange;
 use crate::publishing::pending::PendingChange;
 use crate::reporting::gaps::GapReport;
 use crate::reporting::overview::document::Overview;
 use crate::reporting::topic_share::TopicSharesReport;
 use crate::world::live_feed::FeedPage;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const JSON: &[&str] = &["application/json"];
 
@@ -35,6 +35,7 @@ const JSON: &[&str] = &["application/json"];
 pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut rows = read_operations(schemas);
     rows.extend(forecasts::operations(schemas));
+    rows.extend(weights_versions::operations(schemas));
     rows.extend(replays::operations(schemas));
     rows.extend(credits::operations(schemas));
     rows.extend(change_operations(schemas));
@@ -272,12 +273,6 @@ fn change_operations(schemas: &mut Schemas) -> Vec<Operation> {
     ]
 }
 
-/// `?confirm=true`.
-fn confirm() -> Value {
-    let about = "Confirms what the guard would stop.";
-    query("confirm", about, json!({ "type": "boolean" }), true)
-}
-
 fn documents(schemas: &mut Schemas) -> Vec<Operation> {
     let (input, output) = (documents::input(schemas), documents::output(schemas));
     let state = schemas.input::<StateRequest>();
@@ -352,21 +347,4 @@ fn documents(schemas: &mut Schemas) -> Vec<Operation> {
             .response(stopped())
             .response(invalid()),
     ]
-}
-
-/// Adds the headers and responses that all changes share.
-fn change(schemas: &mut Schemas, row: Operation) -> Operation {
-    let applied = schemas.output::<AppliedChange>();
-    let header = |name: &str, description: &str| {
-        json!({ "name": name, "in": "header", "description": description,
-            "schema": { "type": "string" } })
-    };
-    row.parameters([
-        header("If-Match", "The hash that the caller last read; 412 if it is no longer current."),
-        header("Idempotency-Key", "A change repeated with the same key is applied once."),
-    ])
-    .response(Response::json(200, &applied, "The change is applied.").header("ETag"))
-    .response(Response::problem(400, &["malformed_request"]))
-    .response(Response::problem(412, &["precondition_failed"]))
-    .response(Response::problem(503, &["unavailable"]))
 }

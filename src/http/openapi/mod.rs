@@ -3,6 +3,7 @@
 
 mod adapters;
 mod admin;
+mod change;
 mod credits;
 mod decide;
 mod documents;
@@ -20,6 +21,7 @@ mod report;
 mod response;
 mod schemas;
 mod site_changes;
+mod weights_versions;
 
 use crate::http::openapi::operation::Operation;
 use crate::http::openapi::schemas::Schemas;

@@ -17,6 +17,7 @@ pub(crate) mod review;
 pub(crate) mod status;
 pub(crate) mod topic_shares;
 pub(crate) mod weights;
+pub(crate) mod weights_versions;
 
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
@@ -41,6 +42,18 @@ pub fn table() -> Vec<Route> {
             .get_and_head(catalog::inventory)
             .on(Method::PUT, catalog::apply),
         route("/v1/admin/weights").get_and_head(weights::weights).on(Method::PUT, weights::replace),
+        route("/v1/admin/weights/versions")
+            .get_and_head(weights_versions::list)
+            .post(weights_versions::draft),
+        route("/v1/admin/weights/versions/{name}")
+            .get_and_head(weights_versions::read)
+            .on(Method::DELETE, weights_versions::drop_draft),
+        route("/v1/admin/weights/versions/{name}/replay").post(weights_versions::replay),
+        route("/v1/admin/weights/versions/{name}/activate").post(weights_versions::activate),
+        route("/v1/admin/weights/versions/{name}/shadow").post(weights_versions::begin_shadow),
+        route("/v1/admin/weights/shadow")
+            .get_and_head(weights_versions::shadow)
+            .on(Method::DELETE, weights_versions::end_shadow),
         route("/v1/admin/topic-shares").get_and_head(topic_shares::topic_shares),
         // Sales.
         route("/v1/admin/forecasts").post(forecasts::forecast),

@@ -121,7 +121,7 @@ pub(crate) async fn start(
     let asked = Asked { span, documents, with_clicks: clicks };
     let replaying: Arc<Replaying> = replaying.into_inner();
     let asked_by = identity.id;
-    let view = blocking(move || replaying.start(asked, asked_by)).await?;
+    let view = blocking(move || replaying.start(asked, asked_by, None)).await?;
     Ok(HttpResponse::Accepted().insert_header((header::CACHE_CONTROL, "no-store")).json(view))
 }
 

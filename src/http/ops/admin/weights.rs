@@ -41,17 +41,21 @@ pub(crate) async fn replace(
 ) -> Result<HttpResponse, ApiError> {
     let change = Change::read(&app, &http, payload, "replace the weights".into()).await?;
     let weights: Weights = change.json()?;
-    if let Err(report) = weights.validate() {
-        let problems = report.iter().map(|(path, error)| FieldProblem {
-            field: path.to_string(),
-            reason: error.message().to_owned(),
-            help: None,
-        });
-        return Err(ApiError::invalid_document(problems.collect()));
-    }
+    check_ranges(&weights)?;
     let expected = change.seen.as_deref().map_or(ExpectedVersion::Any, ExpectedVersion::Weights);
     let confirm = query.is_confirmed();
     let wanted = CatalogUpdate { weights: Some(weights), confirm, ..CatalogUpdate::default() };
     let done = publishing.apply(wanted, expected, &change.by).await?;
     Ok(apply_response(&done))
+}
+
+/// Checks the range of each weight.
+pub(super) fn check_ranges(weights: &Weights) -> Result<(), ApiError> {
+    let Err(report) = weights.validate() else { return Ok(()) };
+    let problems = report.iter().map(|(path, error)| FieldProblem {
+        field: path.to_string(),
+        reason: error.message().to_owned(),
+        help: None,
+    });
+    Err(ApiError::invalid_document(problems.collect()))
 }
