@@ -138,6 +138,14 @@ async fn an_advertiser_over_its_part_of_a_topic_gets_no_more_of_it_until_others_
     })
     .await;
     let before = share(&server, "devops").await;
+    let day = "/v1/reports/publishers/eu-tech-news?from=2027-03-01&to=2027-03-02&by=topic";
+    wait_until("the requests are recorded", async || {
+        let (_, report) = server.get_as("publisher:eu-tech-news", day).await;
+        let mut rows = report["rows"].as_array()?.iter();
+        let own = rows.find(|row| row["keys"][0] == "devops")?;
+        (own["requests"] == before.0).then_some(())
+    })
+    .await;
     // A start takes the weights of their file.
     let server = server.restart().await;
     bound(&server).await;

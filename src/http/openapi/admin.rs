@@ -104,7 +104,8 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("flight", "Only of this flight.", text(), "zahid-ai-europe"),
                 query("reason", "Only with this no-fill reason, verdict or reason of an event.", text(), "no_candidate"),
             ])
-            .response(Response::json(200, &feed, "The entries, oldest first.")),
+            .response(Response::json(200, &feed, "The entries, oldest first."))
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"])),
         operation("get", "/v1/admin/overview", "overview")
             .describe(
                 "Campaign overview",

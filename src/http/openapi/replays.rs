@@ -43,6 +43,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
                 query("format", "`html` for the page.", format, "json"),
             ])
             .response(Response::json(200, &replay, "The replay."))
+            .response(Response::problem(400, &["malformed_request", "unknown_parameter"]))
             .response(missing())
             .response(Response::problem(409, &["no_report"]).when("There is no page of it."))
             .response(Response::problem(422, &["invalid_field"])),
