@@ -66,7 +66,7 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
     let format = json!({ "type": "string", "enum": ["json", "csv"] });
     let status = schemas.output::<StatusReply>();
     let feed = schemas.output::<FeedPage>();
-    let number = json!({ "type": "integer", "minimum": 0 });
+    let number = json!({ "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64 });
     let kind = json!({ "type": "string", "enum": ["decision", "event"] });
     let overview = schemas.output::<Overview>();
     let pauses = schemas.output::<Vec<PauseRow>>();
