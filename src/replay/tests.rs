@@ -317,3 +317,39 @@ fn redrawn(recorder: &Recorder, after: &Documents) -> HashMap<String, f64> {
     });
     won
 }
+
+#[test]
+fn a_state_is_carried_over_by_the_names_of_its_flights() {
+    let mut recorder = Recorder::new(3);
+    let inventory = synth::inventory(300, 5);
+    let first = recorder.put(&inventory, &Weights::default());
+    let state = recorder.state_of(&first.snapshot);
+    let after = Documents {
+        inventory: Some(other_inventory(&inventory)),
+        weights: Some(other_weights()),
+        labels: Some(recorder.labels.clone()),
+    };
+    let gone = inventory.flights[7].id.to_string();
+    let mut side = Side::new(after);
+    recorder.with(|_, recorded| {
+        let version = side.version(&first.world, recorded, &mut Parties::default()).unwrap();
+        let carried = version.carry.state(&state);
+        let names = |on: &Snapshot, places: Vec<u32>| -> Vec<String> {
+            let id =
+                |place: u32| on.inventory.flights[on.flights[place as usize].doc].id.to_string();
+            let mut names: Vec<String> =
+                places.into_iter().map(id).filter(|id| *id != gone).collect();
+            names.sort_unstable();
+            names
+        };
+        let lists = |of: &State| {
+            let paced = of.paced.iter().map(|(place, _)| *place).collect();
+            let tickets = of.tickets.iter().map(|one| one.place).collect();
+            [of.spent.clone(), of.paused.clone(), paced, tickets]
+        };
+        for (old, new) in lists(&state).into_iter().zip(lists(&carried)) {
+            assert!(old.len() > 5 && new.is_sorted());
+            assert_eq!(names(&first.snapshot, old), names(&version.snapshot, new));
+        }
+    });
+}
