@@ -98,7 +98,7 @@ fn read_operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .parameters([
                 query("after", "`next` of the answer before.", number.clone(), 4_711),
-                query("wait_ms", "How long to wait for an entry, up to 10,000 ms.", number, 5_000),
+                query("wait_ms", "How long to wait for an entry, up to 5,000 ms.", number, 5_000),
                 query("kind", "Only these.", kind, "decision"),
                 query("publisher", "Only of this publisher.", text(), "eu-tech-news"),
                 query("flight", "Only of this flight.", text(), "zahid-ai-europe"),

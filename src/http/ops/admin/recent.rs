@@ -14,7 +14,7 @@ use std::time::Duration;
 const MAX_ENTRIES: usize = 500;
 
 /// The longest wait for an entry, in milliseconds.
-const MAX_WAIT_MS: u64 = 10_000;
+const MAX_WAIT_MS: u64 = 5_000;
 
 /// Time between two looks while an answer waits for an entry, in milliseconds.
 const LOOK_EVERY_MS: u64 = 100;
