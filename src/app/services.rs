@@ -138,6 +138,8 @@ pub(crate) fn build(
     let keyring = Arc::new(ArcSwap::from_pointee(token_keys.keyring()));
     let reporting = Arc::new(reporting_of(&foundation));
     reporting.log_recovery();
+    // Before anything is served, so that the first minutes have something to be compared with.
+    reporting.sample_totals();
     let replaying = Arc::new(replaying(&foundation, settings));
     let api_keys = Arc::new(ArcSwap::from_pointee(api_keys));
     let publishing = publishing(&foundation, &replaying, &api_keys);

@@ -246,6 +246,20 @@ fn is_large_weight(field: &FieldChange, factor: f64) -> bool {
     }
 }
 
+/// The part of all spend in a currency below which an advertiser's spend is not judged.
+const LEAST_SPEND: f64 = 0.01;
+
+/// The larger of what all advertisers spend before and after, by currency.
+fn spent(effect: &Effect) -> BTreeMap<&str, f64> {
+    let mut all: BTreeMap<&str, Before> = BTreeMap::new();
+    for one in &effect.advertisers {
+        let sum = all.entry(&one.currency).or_default();
+        sum.before += one.spend_micros.before;
+        sum.after += one.spend_micros.after;
+    }
+    all.into_iter().map(|(currency, sum)| (currency, sum.before.max(sum.after))).collect()
+}
+
 fn effect_concerns(
     effect: &Effect,
     added: &BTreeSet<&str>,
@@ -267,6 +281,7 @@ fn effect_concerns(
         let text = format!("predicted fill: {}", percent(effect.fill));
         add("", "fill", effect.fill, text);
     }
+    let all = spent(effect);
     for one in effect.advertisers.iter().filter(|one| !added.contains(one.advertiser.as_str())) {
         let id = &one.advertiser;
         if is_far(one.share, limits.share_points / 100.0) {
@@ -274,8 +289,11 @@ fn effect_concerns(
             add(id, "share", one.share, text);
         }
         let spend = one.spend_micros;
-        // From nothing there is no percentage: its share says how much it is.
-        if spend.before != 0.0 && is_far(spend, spend.before.abs() * limits.spend_percent / 100.0) {
+        // From nothing there is no percentage, and of next to nothing it says little: the share tells.
+        let least = all.get(one.currency.as_str()).map_or(0.0, |all| all * LEAST_SPEND);
+        let is_little = spend.before.max(spend.after) < least;
+        let counts = spend.before != 0.0 && !is_little;
+        if counts && is_far(spend, spend.before.abs() * limits.spend_percent / 100.0) {
             let text = format!(
                 "advertiser `{id}`: expected spend per 1,000 slots: {:.2} → {:.2} {}",
                 spend.before / 1e6,

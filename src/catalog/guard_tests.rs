@@ -188,6 +188,20 @@ fn a_predicted_effect_needs_confirmation_beyond_its_limits_if_enough_slots_were_
 }
 
 #[test]
+fn spend_of_less_than_one_per_cent_of_all_is_no_concern() {
+    let mut both = effect(1_000, (0.5, 0.5), (0.2, 0.2), (4e6, 4e6));
+    let mut small = effect(1_000, (0.5, 0.5), (0.001, 0.004), (9e3, 39e3)).advertisers.remove(0);
+    small.advertiser = "gitlift".to_owned();
+    both.advertisers.push(small.clone());
+    assert_eq!(predicted(&both), [""; 0]);
+    both.advertisers[1].spend_micros.after = 50e3;
+    assert_eq!(predicted(&both).len(), 1, "above one per cent afterwards");
+    small.currency = "USD".to_owned();
+    both.advertisers[1] = small;
+    assert_eq!(predicted(&both).len(), 1, "all that is spent in its currency");
+}
+
+#[test]
 fn an_advertiser_that_is_added_is_no_concern() {
     let new = files::example();
     let mut old = new.clone();

@@ -47,13 +47,14 @@ impl DataArgs {
         Ok(data)
     }
 
-    /// The data directory if there is one; one that the command line names must exist.
+    /// The data directory if there is one; one that the command line names must exist. Settings that are not
+    /// valid name none: `check` reports them with all other problems.
     pub(crate) fn optional(&self) -> Result<Option<PathBuf>, ConfigError> {
         match &self.data {
             Some(data) => must_exist(data).map(|()| Some(data.clone())),
             None => {
-                let data = PathBuf::from(self.settings()?.store.data);
-                Ok(data.is_dir().then_some(data))
+                let data = self.settings().ok().map(|settings| PathBuf::from(settings.store.data));
+                Ok(data.filter(|data| data.is_dir()))
             }
         }
     }

@@ -36,7 +36,26 @@ const EXAMPLES: &[(&[&str], &str)] = &[
         &["apply"],
         "\
   adjacent apply config/inventory                shows the difference and asks
-  adjacent apply config/weights.toml --yes",
+  adjacent apply config/weights.toml --yes
+  adjacent apply config/weights.toml --force     what the guard would stop",
+    ),
+    (
+        &["pull"],
+        "\
+  adjacent pull config/inventory                 shows what it will write and asks
+  adjacent pull config/inventory --weights config/weights.toml --yes",
+    ),
+    (
+        &["rollback"],
+        "\
+  adjacent rollback                              undo the last change of content
+  adjacent rollback 41                           serve the content of change 41 again",
+    ),
+    (
+        &["shares"],
+        "\
+  adjacent shares
+  adjacent shares --json",
     ),
     (
         &["drain"],
@@ -207,7 +226,8 @@ pub(super) fn with_examples(command: Command) -> Command {
 
 fn at(command: Command, path: &[&'static str], text: &'static str) -> Command {
     match path {
-        [] => command.after_help(format!("Examples:\n{text}")),
+        // The line break after the opening quote takes the first line's indentation with it.
+        [] => command.after_help(format!("Examples:\n  {text}")),
         [verb, rest @ ..] => command.mut_subcommand(*verb, |inner| at(inner, rest, text)),
     }
 }

@@ -67,7 +67,7 @@ impl Init {
              data-topics=\"cloud-computing\"></script>",
             self.publisher
         );
-        let report = format!("{base}/reports/advertisers/{}", self.advertiser);
+        let report = format!("{base}/reports/{}", self.advertiser);
         let link =
             format!("adjacent keys link {}{config} --data {}", self.advertiser, quoted(&data));
         let simulate = format!("adjacent simulate{config} --data {} --for 5m", quoted(&data));

@@ -27,7 +27,7 @@ const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Decisions that are wanted, and about as many bytes as one takes in the log.
-const DECISIONS: u64 = 40_000;
+const DECISIONS: u64 = 10_000;
 const BYTES: u64 = 128;
 
 /// A log of up to this many bytes is read in one go; of a larger one, hours in an order that covers the day

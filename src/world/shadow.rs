@@ -36,7 +36,7 @@ pub(crate) struct ShadowWeights {
 
 /// A figure with the weights being served, and with those in the shadow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Compared {
+pub(crate) struct ShadowFigure {
     /// With the weights being served.
     pub(crate) served: f64,
     /// With the weights in the shadow.
@@ -49,7 +49,7 @@ pub(crate) struct ShadowShare {
     /// The advertiser; `other` has those with smaller differences.
     pub(crate) advertiser: String,
     /// From 0 to 1.
-    pub(crate) share: Compared,
+    pub(crate) share: ShadowFigure,
     /// The difference in percentage points.
     pub(crate) points: f64,
 }
@@ -69,7 +69,7 @@ pub(crate) struct ShadowReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) agreement: Option<f64>,
     /// Filled slots as a part of all.
-    pub(crate) fill: Compared,
+    pub(crate) fill: ShadowFigure,
     /// Advertisers' exact shares, those that move most first.
     pub(crate) shares: Vec<ShadowShare>,
 }
@@ -82,8 +82,8 @@ struct Sums {
     same: u64,
     decisions: u64,
     slots: u64,
-    filled: Compared,
-    advertisers: HashMap<Box<str>, Compared>,
+    filled: ShadowFigure,
+    advertisers: HashMap<Box<str>, ShadowFigure>,
 }
 
 /// The comparison.
@@ -127,11 +127,11 @@ impl Shadow {
     pub(crate) fn report(&self) -> Option<ShadowReport> {
         let weights = self.weights()?;
         let sums = self.sums();
-        let share = |of: &Compared| Compared {
+        let share = |of: &ShadowFigure| ShadowFigure {
             served: of.served / sums.filled.served.max(f64::MIN_POSITIVE),
             shadow: of.shadow / sums.filled.shadow.max(f64::MIN_POSITIVE),
         };
-        let row = |advertiser: &str, share: Compared| ShadowShare {
+        let row = |advertiser: &str, share: ShadowFigure| ShadowShare {
             advertiser: advertiser.to_owned(),
             share,
             points: 100.0 * (share.shadow - share.served),
@@ -142,7 +142,7 @@ impl Shadow {
             b.points.abs().total_cmp(&a.points.abs()).then_with(|| a.advertiser.cmp(&b.advertiser))
         });
         if rows.len() > ROWS {
-            let rest = rows.drain(ROWS..).fold(Compared::default(), |sum, one| Compared {
+            let rest = rows.drain(ROWS..).fold(ShadowFigure::default(), |sum, one| ShadowFigure {
                 served: sum.served + one.share.served,
                 shadow: sum.shadow + one.share.shadow,
             });
@@ -156,7 +156,7 @@ impl Shadow {
             since: *since,
             decisions: sums.decisions,
             agreement: (sums.decisions > 0).then(|| sums.same as f64 / sums.decisions as f64),
-            fill: Compared {
+            fill: ShadowFigure {
                 served: sums.filled.served / slots,
                 shadow: sums.filled.shadow / slots,
             },
@@ -187,8 +187,8 @@ pub(crate) struct Comparer {
 struct Found {
     is_other: bool,
     slots: u64,
-    filled: Compared,
-    advertisers: Vec<(usize, Compared)>,
+    filled: ShadowFigure,
+    advertisers: Vec<(usize, ShadowFigure)>,
 }
 
 impl Comparer {
@@ -283,13 +283,13 @@ fn found(
         found.filled.served += 1.0 - odds.empty;
         found.advertisers.extend(odds.chances.iter().map(|chance| {
             let advertiser = live.world.snapshot.flights[chance.place as usize].advertiser;
-            (advertiser, Compared { served: chance.probability, shadow: 0.0 })
+            (advertiser, ShadowFigure { served: chance.probability, shadow: 0.0 })
         }));
         other.compute(slot, odds);
         found.filled.shadow += 1.0 - odds.empty;
         found.advertisers.extend(odds.chances.iter().map(|chance| {
             let advertiser = world.snapshot.flights[chance.place as usize].advertiser;
-            (advertiser, Compared { served: 0.0, shadow: chance.probability })
+            (advertiser, ShadowFigure { served: 0.0, shadow: chance.probability })
         }));
         one.draw(slot);
         let drawn = other.draw(slot).and_then(|win| u32::try_from(win.place).ok());

@@ -121,7 +121,11 @@ impl TopicShares {
 
     /// Goes on from what the ledger has: of this instance before a restart, and of all others.
     pub(crate) fn replace(&self, topics: ByTopic, now_ms: i64) {
-        self.today(now_ms).topics = topics;
+        let mut today = self.today(now_ms);
+        // Reading may take until after midnight.
+        if today.day == now_ms.div_euclid(DAY_MS) {
+            today.topics = topics;
+        }
     }
 
     /// Calls `each` with every topic that has slots today.

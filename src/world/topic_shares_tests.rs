@@ -77,5 +77,8 @@ fn only_topics_with_a_bound_are_closed_and_a_new_day_begins_with_nothing() {
     let topic = snapshot.taxonomy.of_text("topic-1").unwrap();
     assert_eq!(shares.closed(&snapshot, now_ms), [(1, topic.0)]);
     assert_eq!(shares.closed(&snapshot, now_ms + DAY_MS), []);
+    let mut yesterday = ByTopic::default();
+    add(&mut yesterday, "topic-1", None, 5);
+    shares.replace(yesterday, now_ms);
     shares.each(now_ms + DAY_MS, |topic, _| panic!("{topic} is of yesterday"));
 }

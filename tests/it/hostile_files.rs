@@ -181,6 +181,8 @@ async fn other_users_cannot_read_what_a_server_writes_whatever_umask_it_inherits
         [("000", 0o750, 0o640), ("022", 0o750, 0o640), ("077", 0o700, 0o600)]
     {
         let installation = Installation::new();
+        // The server makes it, with its umask.
+        std::fs::remove_dir(installation.path("data")).unwrap();
         let wrapper =
             ["sh", "-c", &format!("umask {umask}; exec \"$0\" \"$@\"")].map(str::to_owned);
         let process = installation.serve_under(&wrapper).unwrap();

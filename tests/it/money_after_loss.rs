@@ -47,11 +47,15 @@ async fn units(server: &TestServer, count: usize) -> Vec<Decision> {
     units
 }
 
-/// Reports an event of a unit to any instance.
+/// Reports an event of a unit to any instance. On a busy machine a click is redirected before it is on disk, so it
+/// is reported until it is acknowledged: it counts once.
 async fn fire(server: &TestServer, url: &str) {
     let url = url::Url::parse(url).unwrap();
-    let ack = server.reader.fire(&format!("{}{}", server.public, url.path())).await;
-    assert!(ack.recorded, "{ack:?}");
+    wait_until("an acknowledgement", async || {
+        let ack = server.reader.fire(&format!("{}{}", server.public, url.path())).await;
+        ack.recorded.then_some(())
+    })
+    .await;
 }
 
 async fn show(server: &TestServer, units: &[Decision]) {

@@ -1,7 +1,7 @@
 //! Warnings of `check`, errors in plain words, and the log line of each change.
 
 use crate::harness::process::Installation;
-use crate::harness::{Process, Reader, wait_until};
+use crate::harness::{Process, Reader};
 use crate::operator_tools::{document, run, stderr, stdout};
 use serde_json::json;
 
@@ -92,13 +92,26 @@ async fn every_change_has_one_log_line_with_the_owner_of_the_key_and_its_effect(
     let refund =
         json!({ "campaign": "zahid-launch", "day": "2026-11-25", "micros": 5, "note": "kindness" });
     post(&process, key, "refunds", refund).await;
+    let path = format!("{}/v1/admin/flights/zahid-ai-europe", process.ops);
+    let reader = Reader::new();
+    let mut flight = reader
+        .get(&path)
+        .bearer_auth(key)
+        .send()
+        .await
+        .unwrap()
+        .json::<serde_json::Value>()
+        .await
+        .unwrap();
+    flight["weight"] = json!(1.5);
+    let change = reader.request(reqwest::Method::PUT, &path).bearer_auth(key).json(&flight);
+    assert_eq!(change.send().await.unwrap().status(), 200);
     post(&process, key, "rollback", json!({})).await;
     run(&installation, &["keys", "revoke", id]);
     process.wait_for_log(&format!("revoked {id} (operator of alice)")).await;
     run(&installation, &["keys", "rotate"]);
     process.wait_for_log("token keys changed").await;
 
-    wait_until("all lines", async || process.log().contains("roll back to").then_some(())).await;
     let log = process.log();
     let lines = |text: &str| log.lines().filter(|line| line.contains(text)).collect::<Vec<_>>();
     let paused = lines("pause flight zahid-ai-europe");

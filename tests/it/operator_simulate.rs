@@ -22,7 +22,9 @@ async fn simulated_traffic_is_counted_and_billed_like_real_traffic() {
         .iter()
         .map(|kind| scrape.count(&format!("adjacent_events_received_total{{kind=\"{kind}\"}}")))
         .sum();
-    assert_eq!(received, sent("recorded_events"), "every event is recorded");
+    // A click that is slow to reach the disk redirects without saying so, and is recorded all the same.
+    let events = ["impressions", "viewables", "clicks", "copies"].map(sent);
+    assert_eq!(received, events.iter().sum::<u64>(), "every event is recorded");
     let counted = scrape.count("adjacent_events_total{kind=\"impression\",verdict=\"counted\"}");
     assert!(counted > 0 && counted < sent("impressions"), "those of bots do not count: {counted}");
     let status = document(&run(&installation, &["status", "--json"]));

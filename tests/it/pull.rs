@@ -157,7 +157,7 @@ fn a_pull_asks_and_needs_a_catalog() {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     assert_eq!(pull(&["config", "--yes"]).0, Some(64), "nothing was applied");
-    assert!(!installation.path("data").exists());
+    assert!(!installation.path("data/catalog").exists());
     run(&installation, &["apply", "config", "--yes"]);
     installation.change(REFERENCE, "= 8_000_000", "= 9_000_000");
     let before = file(&installation, REFERENCE);

@@ -430,8 +430,8 @@ async fn weights_and_labels_beside_an_inventory_are_checked_as_those_of_a_file()
     let mut labels = serde_json::to_value(labels).unwrap();
     labels["label"][0]["text"] = json!("");
     for (body, field) in [
-        (json!({ "weights": weights, "force": true }), "weights//sharpness"),
-        (json!({ "labels": labels, "force": true }), "labels//label[0].text"),
+        (json!({ "weights": weights, "confirm": true }), "weights//sharpness"),
+        (json!({ "labels": labels, "confirm": true }), "labels//label[0].text"),
     ] {
         let (status, problem) = put(&body).await;
         assert_eq!((status, &problem["problems"][0]["field"]), (422, &json!(field)), "{problem:#}");

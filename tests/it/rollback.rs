@@ -260,7 +260,7 @@ fn the_command_line_rolls_back_without_a_server() {
     let installation = Installation::new();
     let missing = run(&installation, &["rollback", "--yes"]);
     assert_eq!(missing.0, Some(64), "{}", missing.1);
-    assert!(!installation.path("data").exists(), "nothing is created");
+    assert!(!installation.path("data/catalog").exists(), "nothing is created");
     for price in ["= 8_000_000", "= 9_000_000", "= 10_000_000"] {
         if price != "= 8_000_000" {
             let before = if price == "= 9_000_000" { "= 8_000_000" } else { "= 9_000_000" };

@@ -153,7 +153,7 @@ async fn an_advertiser_over_its_part_of_a_topic_gets_no_more_of_it_until_others_
 #[tokio::test]
 async fn a_bound_of_an_unknown_topic_is_refused_with_the_nearest_one() {
     let server = TestServer::start().await;
-    let url = format!("{}/v1/admin/weights?force=true", server.ops);
+    let url = format!("{}/v1/admin/weights?confirm=true", server.ops);
     let mut weights = serde_json::to_value(Weights::default()).unwrap();
     weights["fairness"] = serde_json::json!({ "topics": { "cloud-computin": 40.0 } });
     let call = server.reader.request(Method::PUT, &url).bearer_auth(server.key("operator"));

@@ -234,7 +234,10 @@ mod tests {
         let draft =
             ("flight = \"zahid-ai-europe\"", "flight = \"zahid-ai-europe\"\nstate = \"draft\"");
         assert_warned(&[draft], "flights `zahid-ai-europe`: none of its creatives is live (of 1)");
-        let ended = ("pacing = \"asap\"", "ends = \"2026-11-01\"");
+        let ended = (
+            "pacing = \"asap\"\ntargeting = { topics = { any = [\"ai-infrastructure\"",
+            "ends = \"2026-11-01\"\ntargeting = { topics = { any = [\"ai-infrastructure\"",
+        );
         assert_warned(&[ended], "campaigns `zahid-launch`: all its flights have ended");
         let price = ("note = \"no card required\", valid_until = \"2036-", "valid_until = \"2026-");
         let later = ("2026-12-31T23:59:59Z\" }", "2026-11-30T23:59:59Z\" }");
@@ -258,18 +261,25 @@ mod tests {
 
     #[test]
     fn a_price_a_thousand_times_off_is_warned_of() {
-        assert_warned(
-            &[("price_micros = 8_000_000", "price_micros = 8_000")],
-            "price_micros: 8000 is",
-        );
-        assert_warned(
-            &[("price_micros = 8_000_000", "price_micros = 80_000_000_000")],
-            "times above the usual price of `cpm` flights in EUR",
-        );
-        assert_eq!(
-            warnings_of(&[("price_micros = 8_000_000", "price_micros = 80_000_000")]),
-            [""; 0]
-        );
+        let warned = |price: i64| {
+            let flight = |id: &str, price: i64| {
+                format!(
+                    "[[flights]]\nid = \"{id}\"\ncampaign = \"zahid-launch\"\ntier = \"standard\"\n\
+                     pricing = \"cpm\"\nprice_micros = {price}\n"
+                )
+            };
+            let others = ["a", "b", "c"].map(|id| flight(id, 8_000_000)).concat();
+            let mut texts: Vec<(String, String)> =
+                files::EXAMPLE.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+            texts.push(("sold.toml".to_owned(), others + &flight("odd", price)));
+            let found = warnings(&files::parse(&texts).unwrap(), NOW_MS);
+            let found = found.iter().filter(|one| one.field == "price_micros");
+            found.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let expected = "flights `odd`: price_micros: 8000 is 1000 times below the usual price of `cpm` flights";
+        assert!(warned(8_000)[0].starts_with(expected), "{:?}", warned(8_000));
+        assert!(warned(80_000_000_000)[0].contains("times above"), "{:?}", warned(80_000_000_000));
+        assert_eq!(warned(80_000_000), [""; 0]);
     }
 
     #[test]

@@ -295,7 +295,7 @@ fn shares_of_voice_soft_ends_and_hours_are_checked() {
         ("end = \"never\"", "unknown value `never`, expected `hard` or `soft`"),
         ("hours = [\"mon 8-18\"]", "`hours` must be days and a time such as `mon-fri 08:00-18:00`"),
         ("hours = [\"montag 08:00-18:00\"]", "(got `montag 08:00-18:00`)"),
-        ("hours = \"mon 08:00-18:00\"", "expected a sequence"),
+        ("hours = \"mon 08:00-18:00\"", "expected a list such as"),
         (
             &format!("{dates}\nhours = [\"mon-fri 08:00-18:00\"]"),
             "hours: must include a time between `starts` and `ends` (Europe/Berlin)",

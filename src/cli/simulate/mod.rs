@@ -21,10 +21,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Requests at once; further page views wait.
 const MAX_OPEN: usize = 2_000;
+
+/// Requests at once.
+const CONNECTIONS: usize = 32;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -118,7 +122,21 @@ fn add(count: &AtomicU64) {
 struct Target {
     public: SocketAddr,
     keys: BTreeMap<String, SecretString>,
+    /// Requests at once: a server accepts a limited number of connections of an address.
+    connections: Semaphore,
     sent: Sent,
+}
+
+impl Target {
+    async fn send(
+        &self,
+        view: &PageView,
+        call: (&str, &str),
+        body: &str,
+    ) -> std::io::Result<client::Answer> {
+        let _connection = self.connections.acquire().await;
+        client::send(self.public, self.keys.get(&view.publisher), view, call, body).await
+    }
 }
 
 impl Simulate {
@@ -141,7 +159,12 @@ impl Simulate {
                 "no local publisher keys: all readers have the address of this host, and its limits",
             );
         }
-        let target = Arc::new(Target { public, keys, sent: Sent::default() });
+        let target = Arc::new(Target {
+            public,
+            keys,
+            connections: Semaphore::new(CONNECTIONS),
+            sent: Sent::default(),
+        });
         self.send_all(&mut plan, &target).await;
         let totals = target.sent.totals();
         let advertiser = advertisers(&inventory).next().unwrap_or("ID").to_owned();
@@ -195,9 +218,8 @@ async fn view(target: Arc<Target>, view: PageView) {
     if view.is_bot {
         add(&sent.bots);
     }
-    let key = target.keys.get(&view.publisher);
     let call = ("POST", "/v1/decisions");
-    let answer = match client::send(target.public, key, &view, call, &body).await {
+    let answer = match target.send(&view, call, &body).await {
         Ok(answer) if answer.status == 200 => answer,
         _ => return add(&sent.failed),
     };
@@ -216,7 +238,7 @@ async fn view(target: Arc<Target>, view: PageView) {
     let answered = tokio::time::Instant::now();
     for (after, kind, path) in events {
         tokio::time::sleep_until(answered + after).await;
-        match client::send(target.public, key, &view, ("GET", &path), "").await {
+        match target.send(&view, ("GET", &path), "").await {
             Ok(answer) if matches!(answer.status, 204 | 302) => {
                 add(match kind {
                     Kind::Impression => &sent.impressions,
