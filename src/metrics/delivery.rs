@@ -121,6 +121,11 @@ impl Metrics {
         self.shadow_decisions.with_label_values(&[agreement]).inc();
     }
 
+    /// Counts a canary that did worse.
+    pub(crate) fn count_canary_stopped(&self, guardrail: &str) {
+        self.canary_stopped.with_label_values(&[guardrail]).inc();
+    }
+
     /// Sets how many points each advertiser would have more with the weights in the shadow; the caller bounds
     /// their number.
     pub(crate) fn set_shadow_shares<'a>(&self, points: impl Iterator<Item = (&'a str, f64)>) {

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Advertisers of a report; the others are one row.
 const ROWS: usize = 20;
@@ -180,6 +181,8 @@ pub(crate) struct Comparer {
     shadow: Arc<Shadow>,
     compiled: Option<Compiled>,
     odds: Odds,
+    /// How long compiling took since this was taken.
+    pub(crate) compiling: Duration,
 }
 
 /// What one decision adds.
@@ -193,7 +196,7 @@ struct Found {
 
 impl Comparer {
     pub(crate) fn new(shadow: Arc<Shadow>) -> Comparer {
-        Comparer { shadow, compiled: None, odds: Odds::default() }
+        Comparer { shadow, compiled: None, odds: Odds::default(), compiling: Duration::ZERO }
     }
 
     /// Compares a decision that was made on `live`. Returns whether all slots have the same flights; `None` where
@@ -246,6 +249,7 @@ impl Comparer {
                 }
             }
             _ => {
+                let began = Instant::now();
                 let labels = self.shadow.catalog.labels(&from.labels_hash)?;
                 let to = compile(from.inventory.clone(), &weights.weights, &labels);
                 let to = Arc::new(to.stored_as(from.inventory_hash.clone()));
@@ -258,6 +262,7 @@ impl Comparer {
                     shadow,
                     world,
                 });
+                self.compiling += began.elapsed();
             }
         }
         Ok(())
