@@ -20,6 +20,7 @@ use crate::store::{Address, Client};
 use crate::replay::DataDirectory;
 use crate::world::Worlds;
 use crate::world::budgets::Budgets;
+use crate::world::canary_arms::CurrentArms;
 use crate::world::images::ImageSet;
 use crate::world::leasing::Leasing;
 use crate::world::live::Live;
@@ -61,6 +62,8 @@ pub(crate) struct Foundation {
     pub(crate) topic_shares: Arc<TopicShares>,
     /// Weights that are compared with those being served.
     pub(crate) shadow: Arc<Shadow>,
+    /// The counts of the canary.
+    pub(crate) arms: Arc<CurrentArms>,
     /// Counts of the stages at which slots were lost.
     pub(crate) recent_stages: Arc<RecentStages>,
     /// Decisions and events for operators who watch.
@@ -89,7 +92,8 @@ impl Foundation {
         let data = PathBuf::from(&settings.store.data);
         let incarnation = rand::random::<u64>();
         let (budgets, feed) = (Arc::new(Budgets::default()), Arc::new(LiveFeed::default()));
-        let (ledger, cluster) = ledger(store, settings, incarnation, (&budgets, &feed))?;
+        let arms = Arc::new(CurrentArms::default());
+        let (ledger, cluster) = ledger(store, settings, incarnation, (&budgets, &feed, &arms))?;
         budgets.recover(&ledger.state());
         let clock = clock(ledger.state().latest_ms());
         let sync = &*cluster.catalog;
@@ -132,6 +136,7 @@ impl Foundation {
             leasing: Arc::new(leasing),
             opportunities: Arc::default(),
             topic_shares: Arc::default(),
+            arms,
             shadow: Arc::new(Shadow::new(catalog.clone())),
             recent_stages: Arc::default(),
             feed,
@@ -150,12 +155,13 @@ fn ledger(
     store: Address,
     settings: &Settings,
     incarnation: u64,
-    (budgets, feed): (&Arc<Budgets>, &Arc<LiveFeed>),
+    (budgets, feed, arms): (&Arc<Budgets>, &Arc<LiveFeed>, &Arc<CurrentArms>),
 ) -> anyhow::Result<(Arc<Ledger>, Cluster)> {
-    let (budgets, feed) = (budgets.clone(), feed.clone());
+    let (budgets, feed, arms) = (budgets.clone(), feed.clone(), arms.clone());
     let listener: Listener = Box::new(move |change| {
         budgets.on_ledger_change(&change);
         feed.on_ledger_change(&change);
+        arms.on_ledger_change(&change);
     });
     let folder = Path::new(&settings.store.data).join("journal");
     let client = match store {

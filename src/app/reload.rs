@@ -193,6 +193,7 @@ fn config(app: &AppState, options: &Options) -> anyhow::Result<Option<String>> {
     let mut hot: Settings = Settings::clone(&now);
     hot.weights = read.weights.clone();
     hot.guard = read.guard;
+    hot.canary = read.canary;
     hot.request = read.request;
     hot.review = read.review;
     hot.snapshot = read.snapshot;

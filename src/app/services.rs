@@ -292,6 +292,7 @@ fn publishing(
         budgets: foundation.budgets.clone(),
         topic_shares: foundation.topic_shares.clone(),
         shadow: foundation.shadow.clone(),
+        arms: foundation.arms.clone(),
         leasing: foundation.leasing.clone(),
         effect: replaying.clone(),
         pending: foundation.pending.clone(),

@@ -28,7 +28,7 @@ const STATE_EVERY: Duration = Duration::from_millis(100);
 const TRAFFIC_EVERY: Duration = Duration::from_hours(1);
 /// Interval for learning which creatives get clicks.
 const ROTATION_EVERY: Duration = Duration::from_mins(5);
-/// Interval for settling pending events, recording opportunities and checking free disk space.
+/// Interval for settling pending events, recording opportunities, judging the canary and checking free disk space.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Interval for checking whether missing images were restored.
 const IMAGES_EVERY: Duration = Duration::from_secs(5);
@@ -89,6 +89,7 @@ pub(crate) fn start(
         tokio::spawn(refresh_state(services.publishing.clone())),
         tokio::spawn(read_traffic(services.publishing.clone())),
         tokio::spawn(learn_rotation(services.publishing.clone())),
+        tokio::spawn(watch_canary(services.publishing.clone())),
         tokio::spawn(tick(services.events.clone())),
         tokio::spawn(sample_totals(services.reporting.clone())),
         tokio::spawn(check_disk_space(services.delivery.clone())),
@@ -177,6 +178,14 @@ async fn learn_rotation(publishing: Arc<Publishing>) {
     loop {
         interval.tick().await;
         publishing.learn_rotation().await;
+    }
+}
+
+async fn watch_canary(publishing: Arc<Publishing>) {
+    let mut interval = every(TICK_EVERY);
+    loop {
+        interval.tick().await;
+        publishing.watch_canary().await;
     }
 }
 

@@ -23,6 +23,55 @@ pub(crate) struct Hashes {
     /// Hash of the label table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) labels: Option<String>,
+    /// Weights that a part of the requests gets. Older versions drop it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<Box<Canary>>,
+}
+
+impl Hashes {
+    /// The canary.
+    pub(crate) fn canary(&self) -> Option<Canary> {
+        self.canary.as_deref().cloned()
+    }
+}
+
+/// Weights that a part of the requests gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub(crate) struct Canary {
+    /// Hash of the weights.
+    pub(crate) weights: String,
+    /// The name of the version, else its hash.
+    pub(crate) version: String,
+    /// The part of the requests, in units of 2^-32.
+    pub(crate) share: u32,
+    /// When it began.
+    #[schemars(with = "String")]
+    pub(crate) began: jiff::Timestamp,
+    /// When it got this share.
+    #[schemars(with = "String")]
+    pub(crate) since: jiff::Timestamp,
+    /// Seconds after which it gets the next larger share by itself; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) step_seconds: Option<u32>,
+}
+
+impl Canary {
+    /// The share in per cent.
+    pub(crate) fn percent(&self) -> f64 {
+        100.0 * f64::from(self.share) / f64::from(u32::MAX)
+    }
+}
+
+/// What happens to the canary in a change of the head.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum CanaryChange<'a> {
+    /// It stays, unless the weights being served become other ones.
+    #[default]
+    Keep,
+    /// It is this one.
+    Set(&'a Canary),
+    /// It ends.
+    End,
 }
 
 /// The versions that are served.
@@ -64,6 +113,8 @@ pub(crate) struct HeadUpdate<'a> {
     pub(crate) weights: Option<&'a Weights>,
     /// A new label table, validated by the caller.
     pub(crate) labels: Option<&'a LabelTable>,
+    /// What happens to the canary.
+    pub(crate) canary: CanaryChange<'a>,
     /// Images that the new inventory refers to and that may not be stored yet.
     pub(crate) images: &'a [ImageFile],
     /// What the audit log says about it; without a kind it is a change of content.

@@ -14,6 +14,8 @@ string_enum! {
         Pause = "pause",
         /// The content of an earlier change again.
         Rollback = "rollback",
+        /// Weights that a part of the requests gets, or their end; no part of the content.
+        Canary = "canary",
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) fn version_names(hashes: &Hashes) -> Vec<String> {
         of("inventory", &hashes.inventory),
         of("weights", &hashes.weights),
         of("labels", &hashes.labels),
+        hashes.canary.as_ref().map(|canary| format!("weights:{}", canary.weights)),
     ];
     all.into_iter().flatten().collect()
 }

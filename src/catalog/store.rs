@@ -15,7 +15,9 @@
 //! Readers take no lock.
 
 use crate::catalog::audit::{AuditLog, Entry};
-use crate::catalog::change::{AuditContext, ExpectedVersion, FORMAT, Head, HeadUpdate};
+use crate::catalog::change::{
+    AuditContext, CanaryChange, ExpectedVersion, FORMAT, Head, HeadUpdate,
+};
 use crate::catalog::detail::{ChangeKind, FileVersion};
 use crate::catalog::error::CatalogError;
 use crate::catalog::image::ImageFile;
@@ -189,6 +191,13 @@ impl Catalog {
         }
         if let Some(labels) = parts.labels {
             after.labels = Some(self.labels.put(labels)?);
+        }
+        match parts.canary {
+            CanaryChange::Set(canary) => after.canary = Some(Box::new(canary.clone())),
+            CanaryChange::End => after.canary = None,
+            // It was compared with weights that are served no longer.
+            CanaryChange::Keep if after.weights != before.weights => after.canary = None,
+            CanaryChange::Keep => {}
         }
         let mut detail = parts.detail.cloned().unwrap_or_default();
         let is_recorded = after == before && by.request.is_none() && self.knows(&detail.files)?;

@@ -108,7 +108,7 @@ fn ancestors(entries: &[Entry]) -> Vec<&Entry> {
             .and_then(|number| entries[..at].iter().position(|one| one.number == number));
         let (next, parent) = match (entry.kind(), restored) {
             _ if entry.before == entry.after => (now, None),
-            (ChangeKind::Pause, _) => (now.or(Some(at)), None),
+            (ChangeKind::Pause | ChangeKind::Canary, _) => (now.or(Some(at)), None),
             (_, Some(restored)) => (in_force[restored], None),
             (_, None) => (Some(at), now),
         };
@@ -138,7 +138,12 @@ mod tests {
     fn history(steps: &[(ChangeKind, u8, Option<u64>)]) -> Vec<Entry> {
         let hashes = |content: u8| {
             let hash = Some(format!("{content}"));
-            Hashes { inventory: hash.clone(), weights: hash.clone(), labels: hash }
+            Hashes {
+                inventory: hash.clone(),
+                weights: hash.clone(),
+                labels: hash,
+                ..Hashes::default()
+            }
         };
         let mut before = Hashes::default();
         let entries = (1..).zip(steps).map(|(number, (kind, content, restores))| {

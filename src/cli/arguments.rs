@@ -9,6 +9,7 @@ use crate::store::address::RedisConfig;
 use std::io;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Parses `--store` and `--ca`; `None` for an embedded store (the data directory).
 pub(super) fn redis_config(
@@ -20,6 +21,14 @@ pub(super) fn redis_config(
     let Address::Redis(config) = address else { return Ok(None) };
     let Some(file) = ca else { return Ok(Some(config)) };
     config.with_ca_file(file).map(Some).map_err(|reason| usage(format!("--ca: {reason}")))
+}
+
+/// A time such as `90s`, `5m` or `1h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let invalid = || "expected a time such as 30s, 5m or 1h".to_owned();
+    let time: jiff::SignedDuration = text.parse().map_err(|_| invalid())?;
+    let time = Duration::try_from(time).map_err(|_| invalid())?;
+    if time.is_zero() { Err(invalid()) } else { Ok(time) }
 }
 
 /// The input folder when no path is given.

@@ -1,7 +1,7 @@
 //! Reads and changes the catalog of a data directory.
 
 use crate::catalog::archive::Archive;
-use crate::catalog::change::{ExpectedVersion, HeadUpdate};
+use crate::catalog::change::{CanaryChange, ExpectedVersion, HeadUpdate};
 use crate::catalog::config_files::CheckedConfig;
 use crate::catalog::detail::{Detail, FileVersion};
 use crate::catalog::difference::Difference;
@@ -165,6 +165,7 @@ pub(super) fn apply_to_directory(
         inventory: new.inventory.as_ref(),
         weights: new.weights.as_ref(),
         labels: new.labels.as_ref(),
+        canary: CanaryChange::Keep,
         images: &new.images,
         detail: Some(&detail),
     };

@@ -132,6 +132,14 @@ const EXAMPLES: &[(&[&str], &str)] = &[
   adjacent weights shadow --off",
     ),
     (
+        &["weights", "canary"],
+        "\
+  adjacent weights canary sharper-draw --percent 1
+  adjacent weights canary sharper-draw --auto --every 1h
+  adjacent weights canary                        what its requests do, and the others
+  adjacent weights canary --off",
+    ),
+    (
         &["weights", "activate"],
         "\
   adjacent weights activate sharper-draw

@@ -4,6 +4,7 @@ mod access;
 mod apply;
 mod arguments;
 mod audit;
+mod canary;
 mod catalog;
 mod check;
 mod completions;

@@ -1,6 +1,6 @@
 //! `adjacent rollback`: serves the content of an earlier change again, after showing the diff. What is paused stays.
 
-use crate::catalog::change::{ExpectedVersion, HeadUpdate};
+use crate::catalog::change::{CanaryChange, ExpectedVersion, HeadUpdate};
 use crate::catalog::detail::{ChangeKind, Detail};
 use crate::catalog::undo::{Earlier, UndoError};
 use crate::catalog::{AuditContext, Catalog, difference};
@@ -73,6 +73,7 @@ impl Rollback {
                     inventory: inventory.as_ref(),
                     weights: weights.as_ref(),
                     labels: labels.as_ref(),
+                    canary: CanaryChange::Keep,
                     images: &[],
                     detail: Some(&detail),
                 };

@@ -95,6 +95,7 @@ fn running(document: &Value) -> String {
     };
     row(&mut out, "process", &format!("{}{instances}", text(&document["incarnation"])));
     catalog(&mut out, &document["catalog"]);
+    canary(&mut out, &document["canary"]);
     traffic(&mut out, &document["recent"]);
     let list = |field: &str| document[field].as_array().map(Vec::as_slice).unwrap_or_default();
     let alerts = list("alerts");
@@ -175,6 +176,21 @@ fn catalog(out: &mut String, head: &Value) {
         format!("{part} {hash}")
     });
     row(out, "", &hashes.join(", "));
+}
+
+fn canary(out: &mut String, canary: &Value) {
+    let running = &canary["running"];
+    if running.is_object() {
+        let (version, since) = (text(&running["version"]), text(&running["since"]));
+        row(
+            out,
+            "canary",
+            &format!("{version}, {} % of the requests since {since}", text(&running["percent"])),
+        );
+    }
+    if canary["stopped"].is_string() {
+        row(out, "CANARY", &text(&canary["stopped"]));
+    }
 }
 
 fn traffic(out: &mut String, periods: &Value) {

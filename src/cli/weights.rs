@@ -5,6 +5,7 @@ use crate::catalog::difference;
 use crate::catalog::difference::FieldChange;
 use crate::catalog::weights_versions::ReplaySummary;
 use crate::cli::access::ServerAccess;
+use crate::cli::canary::{CanaryVerb, PATH, path, server};
 use crate::cli::ops_client::OpsClient;
 use crate::cli::output::Output;
 use crate::cli::why::table;
@@ -16,8 +17,6 @@ use crate::web::pages::replay as page;
 use crate::world::shadow::{ShadowReport, ShadowShare};
 use std::fmt::Write;
 use std::path::PathBuf;
-
-const PATH: &str = "/v1/admin/weights/versions";
 
 /// Versions in the table; JSON has more.
 const MAX_ROWS: usize = 30;
@@ -39,6 +38,8 @@ pub(super) enum Weights {
     Replay(Show),
     /// Compare a version with what is served, on live traffic; nothing of it is served.
     Shadow(ShadowVerb),
+    /// Serve a version to a part of the requests; it ends by itself if these do worse.
+    Canary(CanaryVerb),
     /// Serve a version.
     Activate(Activate),
     /// Drop a draft.
@@ -107,25 +108,6 @@ pub(super) struct Activate {
     access: ServerAccess,
 }
 
-/// The running server, which checks and stores versions.
-fn server(access: &ServerAccess) -> anyhow::Result<OpsClient> {
-    let found = access.find()?;
-    found.ok_or_else(|| {
-        let reason = "no server is running on this data directory; start it, or apply a file with `adjacent apply`";
-        ConfigError::Usage(reason.to_owned()).into()
-    })
-}
-
-/// The path of a version. What is no name is sent as it is given, so that the server says what is wrong.
-fn path(name: &str) -> Result<String, ConfigError> {
-    let is_safe = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if name.is_empty() || !name.bytes().all(is_safe) {
-        let reason = format!("`{name}` is no name of a version: see `adjacent weights list`");
-        return Err(ConfigError::Usage(reason));
-    }
-    Ok(format!("{PATH}/{name}"))
-}
-
 fn list(server: &OpsClient) -> anyhow::Result<Vec<WeightsView>> {
     Ok(serde_json::from_value(server.get(PATH)?)?)
 }
@@ -162,6 +144,7 @@ impl Weights {
                     None => anyhow::bail!("the server returned no result"),
                 }
             }
+            Weights::Canary(verb) => verb.run(output),
             Weights::Shadow(ShadowVerb { name, access, .. }) => {
                 let server = server(&access)?;
                 match name {

@@ -1,6 +1,7 @@
 //! Reading, validating and watching the files that operators write: settings and keys.
 
 pub mod adapter_settings;
+pub mod canary_settings;
 pub(crate) mod changed;
 pub(crate) mod current;
 pub(crate) mod document;

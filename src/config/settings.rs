@@ -1,6 +1,7 @@
 //! The settings in `config/adjacent.toml`, which has the default of each and the reason for it.
 
 use crate::config::adapter_settings::AdapterSettings;
+use crate::config::canary_settings::CanarySettings;
 use crate::config::guard_settings::GuardSettings;
 use crate::config::host_name::HostName;
 use crate::config::limit_settings::{LimitSettings, TrafficSettings};
@@ -27,6 +28,9 @@ pub struct Settings {
     /// From which limits a change of the catalog needs confirmation.
     #[garde(dive)]
     pub guard: GuardSettings,
+    /// At which limits a canary ends by itself.
+    #[garde(dive)]
+    pub canary: CanarySettings,
     /// Time windows within which events count.
     #[garde(dive)]
     pub windows: EventWindows,

@@ -1,6 +1,6 @@
 //! Golden segments: each format version is read from a file that the code of that version wrote.
 
-use crate::decision_log::line::{Chosen, Line, StateChange};
+use crate::decision_log::line::{CanaryLine, Chosen, Line, StateChange};
 use crate::decision_log::{DecisionLine, Lookup, SlotLine, WorldLine, find, stored};
 use crate::domain::entity::EntityIx;
 use crate::domain::party::Style;
@@ -49,7 +49,16 @@ fn lines(version: u8) -> Vec<Line> {
     let closed_since_5 =
         |pairs: &[Closed]| pairs.iter().filter(|_| version >= 5).copied().collect();
     let hash = |of: &str| of.repeat(32);
+    let of_canary = WorldLine {
+        inventory: hash("a"),
+        weights: hash("d"),
+        labels: hash("c"),
+        state: State { number: 300, spent: vec![5], ..State::default() },
+        canary: None,
+    };
+    let canary = CanaryLine { share: 1 << 28, world: of_canary };
     let world = WorldLine {
+        canary: (version >= 5).then(|| Box::new(canary)),
         inventory: hash("a"),
         weights: hash("b"),
         labels: hash("c"),
@@ -77,6 +86,10 @@ fn lines(version: u8) -> Vec<Line> {
         forgotten: if version >= 5 { vec![(7, Scope::Group(300))] } else { Vec::new() },
         closed: closed_since_5(&[(4, 2)]),
         reopened: closed_since_5(&[(0, 3)]),
+        canary: (version >= 5).then(|| {
+            let number = 301;
+            Box::new(StateChange { number, unspent: vec![5], ..StateChange::default() })
+        }),
     };
     let decisions = (0..BASES.len()).map(|at| Line::Decision(Box::new(decision(at))));
     let worlds = [Line::World(world), Line::Change(change)];

@@ -33,6 +33,24 @@ pub(crate) struct WorldLine {
     pub(crate) labels: String,
     /// Spent, paced and paused flights, rotations, closed topics.
     pub(crate) state: State,
+    /// Weights that a part of the requests gets. Readers return the world of a decision itself, which has none.
+    pub(crate) canary: Option<Box<CanaryLine>>,
+}
+
+/// Weights that a part of the requests gets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CanaryLine {
+    /// The part of the requests, in units of 2^-32.
+    pub(crate) share: u32,
+    /// Their world: the same inventory, and the same state with the ranks that these weights give to flights.
+    pub(crate) world: WorldLine,
+}
+
+impl WorldLine {
+    /// Of the requests that the canary does not get.
+    pub(crate) fn without_canary(&self) -> WorldLine {
+        WorldLine { canary: None, ..self.clone() }
+    }
 }
 
 /// The difference between two states of the same snapshot.
@@ -64,6 +82,8 @@ pub(crate) struct StateChange {
     pub(crate) closed: Vec<Closed>,
     /// Advertisers that may take more of a topic again.
     pub(crate) reopened: Vec<Closed>,
+    /// The change of the canary's state, while there is a canary.
+    pub(crate) canary: Option<Box<StateChange>>,
 }
 
 fn only_in_first<T: PartialEq + Copy>(from: &[T], to: &[T]) -> Vec<T> {
@@ -105,6 +125,22 @@ impl StateChange {
             forgotten,
             closed,
             reopened,
+            canary: None,
+        }
+    }
+
+    /// The same, of both states of a world with a canary.
+    pub(crate) fn of_world(from: &WorldLine, to: &State, canary: Option<&State>) -> StateChange {
+        let of_canary = from.canary.as_ref().zip(canary);
+        let of_canary = of_canary.map(|(from, to)| StateChange::between(&from.world.state, to));
+        StateChange { canary: of_canary.map(Box::new), ..StateChange::between(&from.state, to) }
+    }
+
+    /// Makes a world the next one.
+    pub(crate) fn apply_to(&self, world: &mut WorldLine) {
+        self.apply(&mut world.state);
+        if let (Some(canary), Some(change)) = (&mut world.canary, &self.canary) {
+            change.apply(&mut canary.world.state);
         }
     }
 

@@ -103,7 +103,7 @@ fn a_decision_is_found_with_its_state_in_any_segment() {
     log.record_world(WorldLine { inventory: "i".into(), state: state(1), ..WorldLine::default() });
     for number in 2..40 {
         let at_ms = 1_000 + i64::try_from(number).unwrap() * 10;
-        log.record_state(&state(number));
+        log.record_state(&state(number), None);
         // Made on the previous state, logged just after the next one.
         assert!(
             log.record_decision(&decision(at_ms, number.max(2) - 1))
@@ -158,10 +158,10 @@ fn small_log() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
     let log = DecisionLog::start(folder.path(), 7, 1_000, options(1 << 20)).unwrap();
     log.record_world(world("a", 1));
     log.record_decision(&decision(1_000, 1));
-    log.record_state(&state(2));
+    log.record_state(&state(2), None);
     log.record_decision(&decision(2_000, 2));
     log.record_decision(&decision(3_000, 2));
-    log.record_state(&state(3));
+    log.record_state(&state(3), None);
     log.record_decision(&decision(4_000, 3));
     log.record_world(world("b", 4));
     log.record_decision(&decision(5_000, 4));
@@ -281,7 +281,7 @@ fn a_segment_never_overwrites_the_one_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let log = DecisionLog::start(folder.path(), 7, 1_000, options(1)).unwrap();
     for number in 1..4 {
-        log.record_state(&state(number));
+        log.record_state(&state(number), None);
         log.flush();
     }
     drop(log);

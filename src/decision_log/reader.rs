@@ -159,11 +159,11 @@ impl Reader {
                     return Ok(Search::Ended(Lookup::Unreadable(place)));
                 }
             };
-            let world = match scan.world(line.state) {
+            let world = match scan.world(&line) {
                 Some(world) => Some(world),
                 None => match index.before(number) {
-                    Some(range) => Scan::of(&mut file, range, None)?.world(line.state),
-                    None => self.world_before(before, name, open, line.state)?,
+                    Some(range) => Scan::of(&mut file, range, None)?.world(&line),
+                    None => self.world_before(before, name, open, &line)?,
                 },
             };
             return Ok(Search::Ended(match world {
@@ -176,14 +176,14 @@ impl Reader {
         Ok(damaged.map_or(Search::Absent, Search::Damaged))
     }
 
-    /// The world with this number in the segment before `name` of the same process start: a decision
+    /// The world of a decision in the segment before `name` of the same process start: a decision
     /// that was in progress when the world changed may be logged in the next segment.
     fn world_before(
         &self,
         before: &[String],
         name: &str,
         open: Option<&OpenSegment>,
-        number: u64,
+        line: &DecisionLine,
     ) -> io::Result<Option<WorldLine>> {
         let own = segment_incarnation(name);
         let previous = before.last().filter(|previous| segment_incarnation(previous) == own);
@@ -193,7 +193,7 @@ impl Reader {
         };
         let index = self.index(&mut file, open)?;
         let Some(last) = index.last() else { return Ok(None) };
-        Ok(Scan::of(&mut file, last, None)?.world(number))
+        Ok(Scan::of(&mut file, last, None)?.world(line))
     }
 
     /// The index of a segment: from memory, else its file, else the segment itself.
@@ -246,8 +246,9 @@ struct Scan {
 }
 
 impl Scan {
-    fn world(&self, number: u64) -> Option<WorldLine> {
-        self.worlds.get(number).map(|world| WorldLine::clone(world))
+    fn world(&self, line: &DecisionLine) -> Option<WorldLine> {
+        let world = self.worlds.get(line.state, line.request);
+        world.map(|world| WorldLine::clone(world))
     }
 
     /// Reads a range of a segment up to this request, or to its end.

@@ -146,7 +146,7 @@ fn scan_segment(
         };
         let problem = match decoded {
             Ok(Line::Decision(line)) => {
-                match worlds.get(line.state) {
+                match worlds.get(line.state, line.request) {
                     Some(world) => {
                         scanned.decisions += 1;
                         let progress = Progress { done: at, all: range_end };

@@ -147,6 +147,7 @@ impl From<World<'_>> for WorldLine {
                 paused: paused.into_owned(),
                 ..snapshot::State::default()
             },
+            canary: None,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Version 5: the state has rotations, and advertisers that have taken their part of a topic.
+//! Version 5: the state has rotations, and advertisers that have taken their part of a topic; a part of the requests
+//! may have other weights.
 
-use crate::decision_log::line::{DecisionLine, StateChange, WorldLine};
+use crate::decision_log::line::{CanaryLine, DecisionLine, StateChange, WorldLine};
 use crate::decision_log::{line, v1, v3, v4};
 use crate::selection::rotation::{Rotations, Row, Scope};
 use crate::selection::snapshot::Closed;
@@ -23,6 +24,9 @@ pub(super) struct World<'a> {
     rotations: Vec<StoredRow>,
     /// Indices of an advertiser and a topic.
     closed: Vec<Closed>,
+    /// The canary: its share in units of 2^-32, and its world.
+    #[serde(borrow)]
+    canary: Option<(u32, Box<World<'a>>)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +38,9 @@ pub(super) struct Change<'a> {
     forgotten: Vec<(u32, u64)>,
     closed: Vec<Closed>,
     reopened: Vec<Closed>,
+    /// The change of the canary's state.
+    #[serde(borrow)]
+    canary: Option<Box<Change<'a>>>,
 }
 
 /// Place, scope (0 of the flight, odd of a group of topics, even of a topic), and parts.
@@ -54,15 +61,22 @@ impl<'a> From<&'a WorldLine> for World<'a> {
     fn from(line: &'a WorldLine) -> World<'a> {
         let state = &line.state;
         let rotations = stored(state.rotations.rows());
-        World { base: line.into(), rotations, closed: state.closed.clone() }
+        let canary = line.canary.as_deref();
+        let canary = canary.map(|canary| (canary.share, Box::new(World::from(&canary.world))));
+        World { base: line.into(), rotations, closed: state.closed.clone(), canary }
     }
 }
 
 impl TryFrom<World<'_>> for WorldLine {
     type Error = String;
 
-    fn try_from(World { base, rotations, closed }: World<'_>) -> Result<WorldLine, String> {
+    fn try_from(stored: World<'_>) -> Result<WorldLine, String> {
+        let World { base, rotations, closed, canary } = stored;
         let mut world = WorldLine::from(base);
+        let of_canary = |(share, world): (u32, Box<World<'_>>)| {
+            Ok::<_, String>(Box::new(CanaryLine { share, world: (*world).try_into()? }))
+        };
+        world.canary = canary.map(of_canary).transpose()?;
         world.state.rotations = Rotations::new(read(rotations)?);
         world.state.closed = closed;
         Ok(world)
@@ -77,6 +91,7 @@ impl<'a> From<&'a StateChange> for Change<'a> {
             forgotten: change.forgotten.iter().map(number).collect(),
             closed: change.closed.clone(),
             reopened: change.reopened.clone(),
+            canary: change.canary.as_deref().map(|change| Box::new(change.into())),
             base: change.into(),
         }
     }
@@ -88,11 +103,13 @@ impl TryFrom<Change<'_>> for StateChange {
     fn try_from(stored: Change<'_>) -> Result<StateChange, String> {
         let scope = |(place, scope)| Ok((place, Scope::from_number(scope)?));
         let forgotten: Result<Vec<_>, String> = stored.forgotten.into_iter().map(scope).collect();
+        let canary = stored.canary.map(|change| (*change).try_into().map(Box::new));
         Ok(StateChange {
             rotations: read(stored.rotations)?,
             forgotten: forgotten?,
             closed: stored.closed,
             reopened: stored.reopened,
+            canary: canary.transpose()?,
             ..stored.base.into()
         })
     }

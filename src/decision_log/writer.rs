@@ -113,11 +113,15 @@ impl DecisionLog {
         buffer.now = Arc::new(world);
     }
 
-    /// Logs the state that follows the previous one.
-    pub(crate) fn record_state(&self, next: &State) {
+    /// Logs the state that follows the previous one, and that of the canary.
+    pub(crate) fn record_state(&self, next: &State, of_canary: Option<&State>) {
         let mut buffer = self.buffer();
-        let change = StateChange::between(&buffer.now.state, next);
-        Arc::make_mut(&mut buffer.now).state = next.clone();
+        let change = StateChange::of_world(&buffer.now, next, of_canary);
+        let now = Arc::make_mut(&mut buffer.now);
+        now.state = next.clone();
+        if let (Some(canary), Some(state)) = (&mut now.canary, of_canary) {
+            canary.world.state = state.clone();
+        }
         buffer.push(|bytes| stored::encode_change(&change, bytes));
     }
 

@@ -22,6 +22,7 @@ use rand::Rng;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// A request for decisions: one call per page.
 pub(crate) struct DecisionCall<'a> {
@@ -74,6 +75,8 @@ pub(crate) struct UnknownPublisher(pub(crate) String);
 pub(crate) struct PageDecision {
     /// The world that was decided on.
     pub(crate) live: Arc<Live>,
+    /// Whether it is that of the canary.
+    pub(crate) is_canary: bool,
     /// The request id.
     pub(crate) request: u128,
     /// Time of the decision, in unix milliseconds.
@@ -103,7 +106,7 @@ pub(crate) struct SlotDecision {
     /// The unit, or the no-fill reason.
     pub(crate) result: Result<Filled, NoFill>,
     /// Flights and creatives that were excluded by earlier attempts for this slot.
-    masked: Vec<Mask>,
+    pub(super) masked: Vec<Mask>,
 }
 
 /// A filled slot.
@@ -173,22 +176,24 @@ pub(crate) fn measurement(decided: &PageDecision) -> Measurement {
 impl Delivery {
     /// Decides every slot of a call.
     pub(crate) fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
-        let live = self.parts.world.live();
-        let snapshot = live.snapshot();
+        let (live, now_ms) = (self.parts.world.live(), self.parts.clock.now_ms());
+        let request = request_id(now_ms, self.parts.incarnation);
+        let began = live.canary.as_ref().map(|_| Instant::now());
+        let own = live.of_request(request).clone();
+        let snapshot = own.snapshot();
         let publisher = snapshot
             .publisher_by_id
             .get(call.publisher)
             .copied()
             .ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
-        let now_ms = self.parts.clock.now_ms();
         let mut page = resolve::page(snapshot, publisher, call.page, call.region, call.slots);
         page.commercial = self.restrict_commercial(page.commercial);
-        let request = request_id(now_ms, self.parts.incarnation);
         let too_old = self.parts.world.age_ms(now_ms) / 1_000
             >= i64::try_from(self.parts.settings.get().snapshot.too_old_after_seconds)
                 .unwrap_or(i64::MAX);
         let mut decided = PageDecision {
-            live: live.clone(),
+            is_canary: !Arc::ptr_eq(&own, &live),
+            live: own.clone(),
             request,
             at_ms: now_ms,
             test: call.test || call.forced.is_some(),
@@ -216,6 +221,7 @@ impl Delivery {
         if !decided.test && (!decided.idle || decided.prefetched) {
             self.parts.opportunities.count(decided.request, opportunities(&decided));
         }
+        self.count_arm(&live, &decided, began);
         self.log_decision(&decided, call);
         if self.parts.feed.is_watched(now_ms) {
             self.feed(&decided);
@@ -341,7 +347,8 @@ impl Delivery {
         if !self.parts.log.record_decision(&line) {
             self.parts.metrics.decision_log_dropped.inc();
         }
-        if !line.test {
+        // The samples are of the weights being served.
+        if !line.test && !decided.is_canary {
             if self.parts.shadow.is_on() {
                 self.shadow_sampler.pass(&decided.live, || line.clone());
             }

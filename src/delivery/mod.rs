@@ -1,6 +1,7 @@
 //! Delivery: decides, reserves money, makes the content of units, seals their event tokens. Independent
 //! of HTTP: handlers translate requests into calls on [`Delivery`].
 
+mod canary_arms;
 pub(crate) mod decide;
 pub(crate) mod disk_guard;
 pub(crate) mod feed;

@@ -37,9 +37,12 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    /// Starts a thread that does `work` with each sample; it ends with the returned value. Without a thread
-    /// nothing is done.
-    pub(super) fn start(name: &'static str, work: impl FnMut(&Sample) + Send + 'static) -> Sampler {
+    /// Starts a thread that does `work` with each sample, which returns for how much of its time the thread need not
+    /// rest. The thread ends with the returned value. Without a thread nothing is done.
+    pub(super) fn start(
+        name: &'static str,
+        work: impl FnMut(&Sample) -> Duration + Send + 'static,
+    ) -> Sampler {
         let (samples, received) = channel();
         let is_ready = Arc::new(AtomicBool::new(true));
         let ready = is_ready.clone();
@@ -61,13 +64,18 @@ impl Sampler {
     }
 }
 
-fn look_at(samples: &Receiver<Sample>, is_ready: &AtomicBool, mut work: impl FnMut(&Sample)) {
+fn look_at(
+    samples: &Receiver<Sample>,
+    is_ready: &AtomicBool,
+    mut work: impl FnMut(&Sample) -> Duration,
+) {
     lower_priority();
     while let Ok(sample) = samples.recv() {
         let began = Instant::now();
-        work(&sample);
+        let once = work(&sample);
         drop(sample);
-        thread::sleep((began.elapsed() * REST).min(LONGEST_REST));
+        let often = began.elapsed().saturating_sub(once);
+        thread::sleep((often * REST).min(LONGEST_REST));
         is_ready.store(true, Ordering::Release);
     }
 }

@@ -12,5 +12,7 @@ pub(super) fn start(metrics: Arc<Metrics>, shadow: Arc<Shadow>) -> Sampler {
         if let Some(is_same) = comparer.compare(&sample.live, &sample.line) {
             metrics.count_shadow(is_same);
         }
+        // After a change of the inventory, comparing goes on at once.
+        std::mem::take(&mut comparer.compiling)
     })
 }

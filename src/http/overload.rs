@@ -4,6 +4,7 @@
 
 use crate::http::problem::ApiError;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::web::Data;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -96,10 +97,12 @@ impl Recent {
 }
 
 /// # Errors
-/// 503 for a read of an overloaded worker.
+/// 503 for a read of an overloaded worker. A form that is sent is no read, and a wrong method is refused for what
+/// it is: both cost little.
 pub(crate) fn check(request: &ServiceRequest) -> Result<(), ApiError> {
     let overload = request.app_data::<Data<Rc<Overload>>>();
-    if overload.is_some_and(|overload| overload.refuses_reads())
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        && overload.is_some_and(|overload| overload.refuses_reads())
         && READ_PATHS.iter().any(|path| request.path().starts_with(path))
     {
         return Err(ApiError::dependency_unavailable(
@@ -118,8 +121,9 @@ mod tests {
     fn an_overloaded_worker_refuses_reads_and_no_decision_event_click_or_probe() {
         let overload = Data::new(Rc::new(Overload::default()));
         overload.set_delay(Duration::from_secs(9));
-        let status = |path: &str| {
-            let request = actix_web::test::TestRequest::with_uri(path).app_data(overload.clone());
+        let status = |method: Method, path: &str| {
+            let request = actix_web::test::TestRequest::with_uri(path).method(method);
+            let request = request.app_data(overload.clone());
             let checked = check(&request.to_srv_request());
             checked.map_or_else(|error| error.status_code().as_u16(), |()| 200)
         };
@@ -131,12 +135,16 @@ mod tests {
             "/w/0198",
             "/docs/api",
         ] {
-            assert_eq!(status(path), 503, "{path}");
+            assert_eq!(status(Method::GET, path), 503, "{path}");
+            assert_eq!(status(Method::HEAD, path), 503, "{path}");
+            for method in [Method::POST, Method::TRACE] {
+                assert_eq!(status(method, path), 200, "{path}: a form, or a wrong method");
+            }
         }
         for path in
             ["/v1/decisions", "/v1/unit?a=b", "/e/token", "/c/token", "/livez", "/embed/v1/a.js"]
         {
-            assert_eq!(status(path), 200, "{path}");
+            assert_eq!(status(Method::GET, path), 200, "{path}");
         }
     }
 

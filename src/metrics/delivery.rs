@@ -121,6 +121,18 @@ impl Metrics {
         self.shadow_decisions.with_label_values(&[agreement]).inc();
     }
 
+    /// Counts the slots of a decision while a canary runs.
+    pub(crate) fn count_canary_slots(&self, of_canary: bool, filled: u64, empty: u64) {
+        let arm = if of_canary { "canary" } else { "served" };
+        self.canary_slots.with_label_values(&[arm, "filled"]).inc_by(filled);
+        self.canary_slots.with_label_values(&[arm, "empty"]).inc_by(empty);
+    }
+
+    /// Counts a canary that did worse.
+    pub(crate) fn count_canary_stopped(&self, guardrail: &str) {
+        self.canary_stopped.with_label_values(&[guardrail]).inc();
+    }
+
     /// Sets how many points each advertiser would have more with the weights in the shadow; the caller bounds
     /// their number.
     pub(crate) fn set_shadow_shares<'a>(&self, points: impl Iterator<Item = (&'a str, f64)>) {

@@ -164,6 +164,15 @@ metrics! {
     /// of the twenty that would move most, and of the rest together as `other`.
     shadow_share: GaugeVec = "shadow_share_points" (advertiser) in ([OTHER]);
 
+    /// The part of the requests that gets the weights of the canary, 0 to 1.
+    canary_share: Gauge = "canary_share_ratio";
+    /// Slots while a canary runs: of the requests with its weights, and of the others.
+    canary_slots: IntCounterVec = "canary_slots_total" (arm, result)
+        in (["served", "canary"], ["filled", "empty"]);
+    /// Canaries that ended because they did worse than the other requests, by what.
+    canary_stopped: IntCounterVec = "canary_stopped_total" (guardrail)
+        in (["fill", "click_rate", "p99", "lost_reservations", "subject_conflicts"]);
+
     // Journal and ledger.
 
     /// 1 while the journal records events, else 0.

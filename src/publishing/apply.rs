@@ -1,7 +1,7 @@
 //! Applying a new inventory, weights or labels: check, store as a version, compile, serve.
 
 use crate::blocking::run_blocking;
-use crate::catalog::change::{ExpectedVersion, HeadUpdate};
+use crate::catalog::change::{CanaryChange, ExpectedVersion, HeadUpdate};
 use crate::catalog::detail::{ChangeKind, Detail, PauseDetail};
 use crate::catalog::difference::Difference;
 use crate::catalog::edit::EditError;
@@ -225,6 +225,7 @@ impl Publishing {
             inventory: new.as_ref(),
             weights: wanted.weights.as_ref(),
             labels: wanted.labels.as_ref(),
+            canary: CanaryChange::Keep,
             images: &wanted.images,
             detail: Some(&wanted.detail),
         };
@@ -235,7 +236,8 @@ impl Publishing {
             let weights = wanted.weights.unwrap_or(old_weights);
             let labels = wanted.labels.unwrap_or(old_labels);
             let hash = head.hashes.inventory.clone().unwrap_or_default();
-            self.serve_documents((inventory, weights, labels), hash, by.at).await?;
+            let canary = head.hashes.canary();
+            self.serve_documents((inventory, weights, labels), hash, (by.at, canary)).await?;
         }
         self.note_changes(&head);
         self.log_change(by, &head, &difference);

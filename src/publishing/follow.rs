@@ -35,7 +35,9 @@ impl Publishing {
         let weights = self.parts.catalog.weights(&hash(&head.hashes.weights))?;
         let labels = self.parts.catalog.labels(&hash(&head.hashes.labels))?;
         let documents = (inventory, weights, labels);
-        let lag_ms = self.serve_documents(documents, inventory_hash, head.at).await?;
+        let lag_ms = self
+            .serve_documents(documents, inventory_hash, (head.at, head.hashes.canary()))
+            .await?;
         self.note_changes(&head);
         self.clear_served();
         tracing::info!(

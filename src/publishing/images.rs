@@ -66,7 +66,9 @@ impl Publishing {
         let images = self.open_images(&snapshot).await;
         let still_missing = images.missing().len();
         if still_missing < missing.len() {
-            self.serve(snapshot, images).await?;
+            let canary = live.canary.as_ref();
+            let canary = canary.map(|one| (one.head.clone(), one.live.world.snapshot.clone()));
+            self.serve(snapshot, images, canary).await?;
             tracing::info!(
                 restored = missing.len() - still_missing,
                 missing = still_missing,

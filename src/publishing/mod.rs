@@ -1,6 +1,7 @@
 //! Publishing: checks, stores and serves changes of the catalog; replaces the world that decisions read.
 
 pub mod apply;
+pub(crate) mod canary;
 mod change_log;
 pub(crate) mod currency;
 pub(crate) mod error;
@@ -28,6 +29,7 @@ use crate::metrics::{Metrics, ReloadResult};
 use crate::publishing::pending::{PendingChange, PendingChanges};
 use crate::world::Worlds;
 use crate::world::budgets::Budgets;
+use crate::world::canary_arms::CurrentArms;
 use crate::world::leasing::Leasing;
 use crate::world::pace::Pacer;
 use crate::world::rotation::RotationLearner;
@@ -63,6 +65,8 @@ pub(crate) struct Parts {
     pub(crate) topic_shares: Arc<TopicShares>,
     /// Weights that are compared with those being served.
     pub(crate) shadow: Arc<Shadow>,
+    /// The counts of the canary, for the events of the ledger.
+    pub(crate) arms: Arc<CurrentArms>,
     /// The terms on which this instance may sell.
     pub(crate) leasing: Arc<Leasing>,
     /// Predicts what a change does, for the guard.
@@ -86,6 +90,8 @@ pub struct Publishing {
     pending: PendingChanges,
     /// The revision of the named versions of the weights that the shadow follows.
     versions_seen: AtomicU64,
+    /// How the last canary ended, if it did worse.
+    canary_stopped: Mutex<Option<String>>,
     /// Which creatives get clicks.
     learner: Arc<Mutex<RotationLearner>>,
 }
@@ -93,16 +99,31 @@ pub struct Publishing {
 impl Publishing {
     /// Builds the service and logs the initial world.
     pub(crate) fn new(mut parts: Parts) -> Publishing {
-        let live = parts.world.live();
         let pending = std::mem::take(&mut parts.pending);
         for change in &pending {
             parts.metrics.count_reload(change.part.as_str(), ReloadResult::Pending);
         }
+        match canary::at_start(&parts) {
+            Ok(Some(live)) => {
+                if let Some(canary) = &live.canary {
+                    canary.arms.set_share(parts.clock.now_ms(), canary.head.share);
+                    parts.arms.set(Some(canary.arms.clone()));
+                    parts.metrics.canary_share.set(canary.head.percent() / 100.0);
+                }
+                parts.world.update(live);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot serve the canary; all requests get the active weights");
+            }
+        }
+        let live = parts.world.live();
         parts.log.record_world(live.log_line());
         let publishing = Publishing {
             versions_seen: AtomicU64::new(parts.sync.versions_revision()),
             next_state: Mutex::new(live.world.state.number + 1),
             pacer: Mutex::default(),
+            canary_stopped: Mutex::default(),
             learner: Arc::default(),
             catalog_lock: tokio::sync::Mutex::new(()),
             pending: PendingChanges::new(pending),

@@ -46,8 +46,7 @@ impl Publishing {
         }
         let state = State { number: *next, rotations, ..now.world.state.clone() };
         *next += 1;
-        self.parts.log.record_state(&state);
-        self.parts.world.update(now.with_state(state));
+        self.parts.serve_state(now.with_state(state));
     }
 
     /// How the creatives of a flight that is served take turns, and what was learned about them.

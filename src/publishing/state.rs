@@ -5,13 +5,15 @@
 //! order.
 
 use crate::blocking::run_blocking;
+use crate::catalog::change::Canary;
 use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
 use crate::journal::JournalError;
 use crate::ledger::Record;
 use crate::ledger::flight_counts::FlightCounts;
-use crate::publishing::Publishing;
+use crate::publishing::error::ApplyError;
+use crate::publishing::{Parts, Publishing};
 use crate::selection::compile::compile;
 use crate::selection::snapshot::{Snapshot, State};
 use crate::token;
@@ -23,6 +25,14 @@ use crate::world::topic_shares;
 use crate::world::traffic_history::TrafficHistory;
 use jiff::Timestamp;
 use std::sync::{Arc, MutexGuard, PoisonError};
+
+impl Parts {
+    /// Serves another state of the same snapshots, once it is in the decision log.
+    pub(super) fn serve_state(&self, live: Live) {
+        self.log.record_state(&live.world.state, live.canary_state());
+        self.world.update(live);
+    }
+}
 
 impl Publishing {
     /// Recomputes exhausted budgets and pacing, and serves a new state if either changed. Call at
@@ -62,8 +72,7 @@ impl Publishing {
             closed,
         };
         *next += 1;
-        self.parts.log.record_state(&state);
-        self.parts.world.update(live.with_state(state));
+        self.parts.serve_state(live.with_state(state));
     }
 
     /// Reads the traffic of the last weeks, for pacing, and of today by topic, for the bounds of advertisers.
@@ -91,17 +100,25 @@ impl Publishing {
         &self,
         (inventory, weights, labels): (Inventory, Weights, LabelTable),
         inventory_hash: String,
-        changed: Timestamp,
-    ) -> Result<i64, JournalError> {
+        (changed, canary): (Timestamp, Option<Canary>),
+    ) -> Result<i64, ApplyError> {
         let world = self.parts.world.clone();
+        let of_canary = match &canary {
+            Some(canary) => Some(self.parts.catalog.weights(&canary.weights)?),
+            None => None,
+        };
         let compiled = move || {
+            let of_canary = of_canary.map(|weights| {
+                let snapshot = compile(inventory.clone(), &weights, &labels);
+                Arc::new(snapshot.stored_as(inventory_hash.clone()))
+            });
             let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
             world.update_archive(&snapshot);
-            snapshot
+            (Arc::new(snapshot), of_canary)
         };
-        let snapshot = Arc::new(run_blocking(compiled).await);
+        let (snapshot, of_canary) = run_blocking(compiled).await;
         let images = self.open_images(&snapshot).await;
-        self.serve(snapshot, images).await?;
+        self.serve(snapshot, images, canary.zip(of_canary)).await?;
         self.parts.world.log_image_faults();
         // The clock of another instance may be ahead.
         let lag_ms = self.parts.clock.now_ms() - changed.as_millisecond();
@@ -109,11 +126,12 @@ impl Publishing {
         Ok(lag_ms)
     }
 
-    /// Serves a snapshot, after recording changed budgets in the ledger.
+    /// Serves a snapshot, with the canary of the same inventory, after recording changed budgets in the ledger.
     pub(super) async fn serve(
         &self,
         snapshot: Arc<Snapshot>,
         images: ImageSet,
+        canary: Option<(Canary, Arc<Snapshot>)>,
     ) -> Result<(), JournalError> {
         self.write_budgets(&snapshot).await?;
         let rotations = self.rotations(&snapshot).await;
@@ -127,7 +145,8 @@ impl Publishing {
         let paused = Vec::new();
         let state = State { number: *next, spent, paced, paused, tickets, rotations, closed };
         *next += 1;
-        let live = fresh.with_state(state);
+        let before = self.parts.world.live().canary.clone();
+        let live = self.with_canary(fresh.with_state(state), canary, before.as_ref());
         self.parts.log.record_world(live.log_line());
         self.parts.world.replace(live);
         Ok(())

@@ -16,6 +16,7 @@ use crate::publishing::apply::{AppliedChange, CatalogUpdate};
 use crate::publishing::error::ApplyError;
 use crate::publishing::source::{BUILT_IN, SourceFile};
 use crate::selection::snapshot::Snapshot;
+use crate::world::live::Live;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ string_enum! {
         Checked = "checked",
         /// A replay says what they would have changed.
         Replayed = "replayed",
+        /// A part of the requests gets them.
+        Canary = "canary",
         /// They are served.
         Active = "active",
         /// They were served.
@@ -128,16 +131,19 @@ fn times(entries: &[Entry]) -> Vec<(&str, &Entry, Vec<ActiveTime>)> {
 /// All weights, newest first. Reads the history and every draft.
 fn list(
     catalog: &Catalog,
-    served: &Snapshot,
+    live: &Live,
     keys: &ApiKeys,
     now_ms: i64,
 ) -> Result<Vec<WeightsView>, CatalogError> {
+    let served = live.snapshot();
+    let canary = live.canary.as_ref().map(|canary| canary.head.weights.as_str());
     let entries = catalog.history()?;
     let versions = catalog.weights_versions()?;
     let times = times(&entries);
     let mut views = Vec::new();
     let state = |active: &[ActiveTime], hash: &str| match active.is_empty() {
         _ if hash == served.weights_hash => Some(WeightsState::Active),
+        _ if Some(hash) == canary => Some(WeightsState::Canary),
         false => Some(WeightsState::Retired),
         true => None,
     };
@@ -233,7 +239,7 @@ impl Publishing {
     pub(crate) async fn weights_versions(&self) -> Result<Vec<WeightsView>, ApplyError> {
         let (catalog, live) = (self.parts.catalog.clone(), self.parts.world.live());
         let (keys, now_ms) = (self.parts.keys.load_full(), self.parts.clock.now_ms());
-        Ok(run_blocking(move || list(&catalog, live.snapshot(), &keys, now_ms)).await?)
+        Ok(run_blocking(move || list(&catalog, &live, &keys, now_ms)).await?)
     }
 
     /// The weights with this name, this hash, or a hash that begins so; and their content.
@@ -316,7 +322,7 @@ impl Publishing {
         self.catch_up_locked(0).await?;
         let (found, _) = self.weights_version(wanted).await?;
         let name = match found.name {
-            Some(name) if found.active.is_empty() => name,
+            Some(name) if found.active.is_empty() && found.state != WeightsState::Canary => name,
             _ => {
                 let served = VersionError::Served(wanted.to_owned());
                 return Err(ApplyError::Catalog(served.into()));

@@ -67,8 +67,8 @@ impl Recorder {
             inventory: Some(&inventory),
             weights: Some(weights),
             labels: Some(&self.labels),
-            images: &[],
             detail: None,
+            ..HeadUpdate::default()
         };
         let by = AuditContext {
             who: "test".into(),
@@ -80,10 +80,7 @@ impl Recorder {
         let (inventory, weights, labels) =
             (hashes.inventory.unwrap(), hashes.weights.unwrap(), hashes.labels.unwrap());
         let snapshot = Arc::new(self.catalog.snapshot(&inventory, &weights, &labels).unwrap());
-        Served {
-            snapshot,
-            world: WorldLine { inventory, weights, labels, state: State::default() },
-        }
+        Served { snapshot, world: WorldLine { inventory, weights, labels, ..WorldLine::default() } }
     }
 
     /// Records decisions on a version, on a new state every fifty of them.
@@ -96,7 +93,7 @@ impl Recorder {
                     0 => self
                         .log
                         .record_world(WorldLine { state: state.clone(), ..on.world.clone() }),
-                    _ => self.log.record_state(&state),
+                    _ => self.log.record_state(&state, None),
                 }
                 world = Some(World::new(on.snapshot.clone(), state));
             }

@@ -2,7 +2,7 @@
 //! exclusions.
 
 use crate::selection::page::Page;
-use crate::selection::rotation::Rotations;
+use crate::selection::rotation::{Rotations, Row};
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::{Closed, Snapshot, State, Ticket};
 use crate::selection::translate::{Names, Translation};
@@ -75,6 +75,18 @@ impl Carry {
             rotations: Rotations::default(),
             closed: self.closed(&state.closed),
         }
+    }
+
+    /// A state with what was learned about creatives. The inventories must be the same: creatives and topics keep
+    /// their positions.
+    pub(crate) fn whole_state(&self, state: &State) -> State {
+        let rows = state.rotations.rows();
+        let carried = || {
+            let row = |row: &Row| Some(Row { place: self.flight(row.place)?, ..row.clone() });
+            Rotations::new(rows.iter().filter_map(row).collect())
+        };
+        let rotations = if rows.is_empty() { Rotations::default() } else { carried() };
+        State { rotations, ..self.state(state) }
     }
 
     /// Closed pairs of advertiser and topic, unless the weights carried to have no bound.

@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Creative = 5,
     /// The draw among the text variants of a creative that was drawn before.
     Variant = 6,
+    /// Whether a request belongs to the canary.
+    Canary = 7,
 }
 
 /// The random numbers of one slot of one request.
@@ -57,6 +59,14 @@ impl Dice {
     }
 }
 
+/// Whether a request belongs to a canary with this share of the requests, in units of 2^-32. A larger share has all
+/// requests of a smaller one. `request` may be the id of one of its decisions.
+pub(crate) fn is_canary(request: u128, share: u32) -> bool {
+    // The lowest byte of a decision's id is its slot.
+    let roll = Dice::new(request & !0xFF, u16::MAX).roll(0, Purpose::Canary);
+    (roll >> 32) < u64::from(share)
+}
+
 /// The random seed of a flight or creative: the first eight bytes of its id's BLAKE3 hash.
 pub(crate) fn stable_id(id: &str) -> u64 {
     let hash = blake3::hash(id.as_bytes());
@@ -72,6 +82,22 @@ mod tests {
         let dice = Dice::new(0x0192_0000_0000_7000_8000_0000_0000_0001, 0);
         let rolls = [Purpose::Race, Purpose::Creative].map(|p| dice.roll(stable_id("a"), p));
         assert_eq!(rolls, [8_956_212_619_998_232_923, 8_104_208_865_029_544_343]);
+    }
+
+    #[test]
+    fn a_canary_has_its_share_of_the_requests_and_keeps_them_while_it_grows() {
+        let share = |percent: u32| u32::MAX / 100 * percent;
+        let ids = (0..50_000u128).map(|n| (0x0192_0000_0000_7000_8000u128 << 48) | (n << 8));
+        let (mut few, mut more) = (0u32, 0u32);
+        for id in ids {
+            let (small, large) = (is_canary(id, share(1)), is_canary(id, share(10)));
+            assert!(large || !small);
+            assert_eq!(large, is_canary(id | 3, share(10)), "a decision of the request");
+            assert!(!is_canary(id, 0));
+            few += u32::from(small);
+            more += u32::from(large);
+        }
+        assert!((400..600).contains(&few) && (4_700..5_300).contains(&more), "{few} {more}");
     }
 
     #[test]

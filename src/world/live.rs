@@ -1,18 +1,23 @@
 //! The world that decisions read: a snapshot, its state, and the campaign budgets it refers to.
 
+use crate::catalog::change::Canary;
 use crate::catalog::versions;
 use crate::decision_log::WorldLine;
+use crate::decision_log::line::CanaryLine;
 use crate::domain::campaign::Pacing;
 use crate::domain::event::{EventKind, Pricing};
 use crate::domain::goal;
 use crate::domain::money::Micros;
 use crate::domain::party::Publisher;
 use crate::metrics::{Metrics, PlacementSlots};
+use crate::selection::carry::Carry;
 use crate::selection::compiled::{FlightRow, PublisherRow};
+use crate::selection::dice::is_canary;
 use crate::selection::snapshot::{Snapshot, State, World};
 use crate::token;
 use crate::world::budget::{Budget, BudgetBalance};
 use crate::world::budgets::Budgets;
+use crate::world::canary_arms::Arms;
 use crate::world::images::ImageSet;
 use crate::world::lease::LeaseTerms;
 use crate::world::show_chance::Chances;
@@ -25,6 +30,32 @@ pub struct Live {
     pub(crate) world: World,
     /// Lookups of the snapshot that do not depend on its state.
     pub bindings: Arc<Bindings>,
+    /// Other weights that a part of the requests gets.
+    pub(crate) canary: Option<LiveCanary>,
+}
+
+/// Weights that a part of the requests gets, with the same inventory.
+#[derive(Clone)]
+pub(crate) struct LiveCanary {
+    /// What the catalog says about it.
+    pub(crate) head: Canary,
+    /// Its world, with the state carried over by flight and without a canary of its own.
+    pub(crate) live: Arc<Live>,
+    carry: Arc<Carry>,
+    /// What was counted since it began, with and without it.
+    pub(crate) arms: Arc<Arms>,
+}
+
+impl LiveCanary {
+    fn with_state(&self, state: &State) -> LiveCanary {
+        let live = Arc::new(self.live.with_state(self.carry.whole_state(state)));
+        LiveCanary { live, ..self.clone() }
+    }
+
+    /// Whether it gets a request.
+    pub(crate) fn has(&self, request: u128) -> bool {
+        is_canary(request, self.head.share)
+    }
 }
 
 /// A flight's goals: a budget for each kind of event that it has a goal in.
@@ -61,7 +92,7 @@ impl Bindings {
     /// Makes all lookups of a snapshot.
     pub(crate) fn new(
         snapshot: &Snapshot,
-        images: ImageSet,
+        images: Arc<ImageSet>,
         budgets: &Budgets,
         metrics: &Metrics,
     ) -> Bindings {
@@ -128,7 +159,7 @@ impl Bindings {
             chances: by_placement(snapshot, |publisher, id| budgets.chances(publisher, id)),
             placements: by_placement(snapshot, |publisher, id| metrics.slots_of(publisher, id)),
             inventory: versions::prefix_of(&snapshot.inventory_hash).unwrap_or(0),
-            images: Arc::new(images),
+            images,
         }
     }
 }
@@ -142,14 +173,48 @@ impl Live {
         metrics: &Metrics,
         number: u64,
     ) -> Live {
+        let bindings = Arc::new(Bindings::new(&snapshot, Arc::new(images), budgets, metrics));
+        let world = World::new(snapshot, State { number, ..State::default() });
+        Live { world, bindings, canary: None }
+    }
+
+    /// The same with other weights for a part of the requests: the snapshot is the same inventory with these. `arms`
+    /// goes on counting.
+    pub(crate) fn with_canary(
+        self,
+        (head, snapshot): (Canary, Arc<Snapshot>),
+        arms: Option<Arc<Arms>>,
+        budgets: &Budgets,
+        metrics: &Metrics,
+    ) -> Live {
+        let carry = Arc::new(Carry::between(&self.world.snapshot, &snapshot));
+        let images = self.bindings.images.clone();
         let bindings = Arc::new(Bindings::new(&snapshot, images, budgets, metrics));
-        Live { world: World::new(snapshot, State { number, ..State::default() }), bindings }
+        let world = World::new(snapshot, carry.whole_state(&self.world.state));
+        let live = Arc::new(Live { world, bindings, canary: None });
+        let arms = arms.unwrap_or_else(|| Arc::new(Arms::new()));
+        Live { canary: Some(LiveCanary { head, live, carry, arms }), ..self }
+    }
+
+    /// The same without a canary.
+    pub(crate) fn without_canary(&self) -> Live {
+        let world = World::new(self.world.snapshot.clone(), self.world.state.clone());
+        Live { world, bindings: self.bindings.clone(), canary: None }
+    }
+
+    /// The world that a request is decided on.
+    pub(crate) fn of_request(self: &Arc<Live>, request: u128) -> &Arc<Live> {
+        match &self.canary {
+            Some(canary) if canary.has(request) => &canary.live,
+            _ => self,
+        }
     }
 
     /// The same snapshot with another state.
     pub(crate) fn with_state(&self, state: State) -> Live {
+        let canary = self.canary.as_ref().map(|canary| canary.with_state(&state));
         let world = World::new(self.world.snapshot.clone(), state);
-        Live { world, bindings: self.bindings.clone() }
+        Live { world, bindings: self.bindings.clone(), canary }
     }
 
     /// The compiled inventory.
@@ -165,7 +230,16 @@ impl Live {
             weights: snapshot.weights_hash.clone(),
             labels: snapshot.labels_hash.clone(),
             state: self.world.state.clone(),
+            canary: self.canary.as_ref().map(|canary| {
+                let world = canary.live.log_line();
+                Box::new(CanaryLine { share: canary.head.share, world })
+            }),
         }
+    }
+
+    /// The state of the canary.
+    pub(crate) fn canary_state(&self) -> Option<&State> {
+        self.canary.as_ref().map(|canary| &canary.live.world.state)
     }
 
     pub(crate) fn publisher(&self, id: &str) -> Option<&Publisher> {

@@ -4,6 +4,8 @@
 pub(crate) mod budget;
 pub(crate) mod budgets;
 pub(crate) mod caller_shares;
+pub(crate) mod canary_arms;
+pub(crate) mod canary_guard;
 pub(crate) mod day;
 pub(crate) mod directory;
 pub(crate) mod images;
@@ -195,10 +197,10 @@ impl Worlds {
                 && snapshot.labels_hash == labels
         };
         let live = self.live();
-        if same(live.snapshot()) {
-            return Some(live.world.snapshot.clone());
-        }
-        self.recent.find(same)
+        let canary = live.canary.as_ref().map(|canary| &canary.live.world.snapshot);
+        let served = std::iter::once(&live.world.snapshot).chain(canary);
+        let found = served.into_iter().find(|snapshot| same(snapshot)).cloned();
+        found.or_else(|| self.recent.find(same))
     }
 
     /// The snapshot of exactly these three versions; if not in memory, reads files and compiles.

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Advertisers of a report; the others are one row.
 const ROWS: usize = 20;
@@ -36,7 +37,7 @@ pub(crate) struct ShadowWeights {
 
 /// A figure with the weights being served, and with those in the shadow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Compared {
+pub(crate) struct ShadowFigure {
     /// With the weights being served.
     pub(crate) served: f64,
     /// With the weights in the shadow.
@@ -49,7 +50,7 @@ pub(crate) struct ShadowShare {
     /// The advertiser; `other` has those with smaller differences.
     pub(crate) advertiser: String,
     /// From 0 to 1.
-    pub(crate) share: Compared,
+    pub(crate) share: ShadowFigure,
     /// The difference in percentage points.
     pub(crate) points: f64,
 }
@@ -69,7 +70,7 @@ pub(crate) struct ShadowReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) agreement: Option<f64>,
     /// Filled slots as a part of all.
-    pub(crate) fill: Compared,
+    pub(crate) fill: ShadowFigure,
     /// Advertisers' exact shares, those that move most first.
     pub(crate) shares: Vec<ShadowShare>,
 }
@@ -82,8 +83,8 @@ struct Sums {
     same: u64,
     decisions: u64,
     slots: u64,
-    filled: Compared,
-    advertisers: HashMap<Box<str>, Compared>,
+    filled: ShadowFigure,
+    advertisers: HashMap<Box<str>, ShadowFigure>,
 }
 
 /// The comparison.
@@ -127,11 +128,11 @@ impl Shadow {
     pub(crate) fn report(&self) -> Option<ShadowReport> {
         let weights = self.weights()?;
         let sums = self.sums();
-        let share = |of: &Compared| Compared {
+        let share = |of: &ShadowFigure| ShadowFigure {
             served: of.served / sums.filled.served.max(f64::MIN_POSITIVE),
             shadow: of.shadow / sums.filled.shadow.max(f64::MIN_POSITIVE),
         };
-        let row = |advertiser: &str, share: Compared| ShadowShare {
+        let row = |advertiser: &str, share: ShadowFigure| ShadowShare {
             advertiser: advertiser.to_owned(),
             share,
             points: 100.0 * (share.shadow - share.served),
@@ -142,7 +143,7 @@ impl Shadow {
             b.points.abs().total_cmp(&a.points.abs()).then_with(|| a.advertiser.cmp(&b.advertiser))
         });
         if rows.len() > ROWS {
-            let rest = rows.drain(ROWS..).fold(Compared::default(), |sum, one| Compared {
+            let rest = rows.drain(ROWS..).fold(ShadowFigure::default(), |sum, one| ShadowFigure {
                 served: sum.served + one.share.served,
                 shadow: sum.shadow + one.share.shadow,
             });
@@ -156,7 +157,7 @@ impl Shadow {
             since: *since,
             decisions: sums.decisions,
             agreement: (sums.decisions > 0).then(|| sums.same as f64 / sums.decisions as f64),
-            fill: Compared {
+            fill: ShadowFigure {
                 served: sums.filled.served / slots,
                 shadow: sums.filled.shadow / slots,
             },
@@ -180,6 +181,8 @@ pub(crate) struct Comparer {
     shadow: Arc<Shadow>,
     compiled: Option<Compiled>,
     odds: Odds,
+    /// How long compiling took since this was taken.
+    pub(crate) compiling: Duration,
 }
 
 /// What one decision adds.
@@ -187,13 +190,13 @@ pub(crate) struct Comparer {
 struct Found {
     is_other: bool,
     slots: u64,
-    filled: Compared,
-    advertisers: Vec<(usize, Compared)>,
+    filled: ShadowFigure,
+    advertisers: Vec<(usize, ShadowFigure)>,
 }
 
 impl Comparer {
     pub(crate) fn new(shadow: Arc<Shadow>) -> Comparer {
-        Comparer { shadow, compiled: None, odds: Odds::default() }
+        Comparer { shadow, compiled: None, odds: Odds::default(), compiling: Duration::ZERO }
     }
 
     /// Compares a decision that was made on `live`. Returns whether all slots have the same flights; `None` where
@@ -246,6 +249,7 @@ impl Comparer {
                 }
             }
             _ => {
+                let began = Instant::now();
                 let labels = self.shadow.catalog.labels(&from.labels_hash)?;
                 let to = compile(from.inventory.clone(), &weights.weights, &labels);
                 let to = Arc::new(to.stored_as(from.inventory_hash.clone()));
@@ -258,6 +262,7 @@ impl Comparer {
                     shadow,
                     world,
                 });
+                self.compiling += began.elapsed();
             }
         }
         Ok(())
@@ -283,13 +288,13 @@ fn found(
         found.filled.served += 1.0 - odds.empty;
         found.advertisers.extend(odds.chances.iter().map(|chance| {
             let advertiser = live.world.snapshot.flights[chance.place as usize].advertiser;
-            (advertiser, Compared { served: chance.probability, shadow: 0.0 })
+            (advertiser, ShadowFigure { served: chance.probability, shadow: 0.0 })
         }));
         other.compute(slot, odds);
         found.filled.shadow += 1.0 - odds.empty;
         found.advertisers.extend(odds.chances.iter().map(|chance| {
             let advertiser = world.snapshot.flights[chance.place as usize].advertiser;
-            (advertiser, Compared { served: 0.0, shadow: chance.probability })
+            (advertiser, ShadowFigure { served: 0.0, shadow: chance.probability })
         }));
         one.draw(slot);
         let drawn = other.draw(slot).and_then(|win| u32::try_from(win.place).ok());

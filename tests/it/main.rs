@@ -7,6 +7,7 @@ mod adapters;
 mod advertiser;
 mod authorization;
 mod browser_pages;
+mod canary;
 mod cheap_reads;
 mod cli;
 mod cluster;

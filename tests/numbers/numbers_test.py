@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 
 import by_other_instances
 import by_prometheus
@@ -23,6 +24,15 @@ READERS = 48
 LOAD_S = 20
 
 
+def tune(server):
+    """Compares other weights in the shadow and serves them to a part of the requests, for the panels of both."""
+    versions = f"{server.ops}/v1/admin/weights/versions"
+    weights = tomllib.loads((server.folder / "config" / "weights.toml").read_text())
+    post(versions, {"name": "sharper", "weights": weights | {"sharpness": 1.2}}, **server.operator)
+    post(f"{versions}/sharper/shadow", {}, **server.operator)
+    post(f"{versions}/sharper/canary", {"percent": 20}, **server.operator)
+
+
 def drive(server, victim, seed, rng):
     """Runs the load and kills `victim` in the middle; returns the oracle and the end time of the load."""
     oracle, done = Oracle(), threading.Event()
@@ -34,6 +44,7 @@ def drive(server, victim, seed, rng):
     time.sleep(LOAD_S * rng.uniform(0.3, 0.5))
     victim.kill()
     victim.start()
+    tune(server)
     time.sleep(max(0.0, began + LOAD_S - time.monotonic()))
     ended = time.time()
     done.set()

@@ -5,6 +5,7 @@ mod client;
 mod plan;
 
 use crate::cli::access::ServerAccess;
+use crate::cli::arguments::duration;
 use crate::cli::ops_client::OpsClient;
 use crate::cli::output::Output;
 use crate::cli::simulate::plan::{Behaviour, PageView, Plan};
@@ -56,14 +57,6 @@ pub(super) struct Simulate {
     bots: u32,
     #[command(flatten)]
     access: ServerAccess,
-}
-
-/// A time such as `90s`, `5m` or `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let invalid = || "expected a time such as 30s, 5m or 1h".to_owned();
-    let time: jiff::SignedDuration = text.parse().map_err(|_| invalid())?;
-    let time = Duration::try_from(time).map_err(|_| invalid())?;
-    if time.is_zero() { Err(invalid()) } else { Ok(time) }
 }
 
 /// What was sent, and how much of it was recorded.

@@ -12,7 +12,8 @@ use crate::http::openapi::parameter::{query, text};
 use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
 use crate::http::openapi::{
-    credits, documents, forecasts, images, parameter, replays, site_changes, weights_versions,
+    canary, credits, documents, forecasts, images, parameter, replays, site_changes,
+    weights_versions,
 };
 use crate::http::ops::admin::catalog::{ApplyRequest, AuditReply, RollbackRequest};
 use crate::http::ops::admin::documents::StateRequest;
@@ -36,6 +37,7 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let mut rows = read_operations(schemas);
     rows.extend(forecasts::operations(schemas));
     rows.extend(weights_versions::operations(schemas));
+    rows.extend(canary::operations(schemas));
     rows.extend(replays::operations(schemas));
     rows.extend(credits::operations(schemas));
     rows.extend(change_operations(schemas));

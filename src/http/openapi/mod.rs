@@ -3,6 +3,7 @@
 
 mod adapters;
 mod admin;
+mod canary;
 mod change;
 mod credits;
 mod decide;

@@ -1,6 +1,7 @@
 //! The admin API: documents, pauses, weights, history. Operators only; every change goes to the audit
 //! log.
 
+pub(crate) mod canary;
 pub(crate) mod catalog;
 pub(crate) mod credits;
 pub(crate) mod documents;
@@ -51,6 +52,10 @@ pub fn table() -> Vec<Route> {
         route("/v1/admin/weights/versions/{name}/replay").post(weights_versions::replay),
         route("/v1/admin/weights/versions/{name}/activate").post(weights_versions::activate),
         route("/v1/admin/weights/versions/{name}/shadow").post(weights_versions::begin_shadow),
+        route("/v1/admin/weights/versions/{name}/canary").post(canary::begin),
+        route("/v1/admin/weights/canary")
+            .get_and_head(canary::canary)
+            .on(Method::DELETE, canary::end),
         route("/v1/admin/weights/shadow")
             .get_and_head(weights_versions::shadow)
             .on(Method::DELETE, weights_versions::end_shadow),

@@ -7,6 +7,7 @@ use crate::http::problem::ApiError;
 use crate::http::readiness::Readiness;
 use crate::http::{AppState, blocking, json};
 use crate::publishing::Publishing;
+use crate::publishing::canary::CanaryStatus;
 use crate::reporting::Reporting;
 use crate::reporting::status::document::{PausedDocument, ServingStatus};
 use actix_web::web::Data;
@@ -43,6 +44,8 @@ pub(crate) struct StatusReply {
     /// The last change of the catalog; absent before the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) catalog: Option<LastChange>,
+    /// Weights that a part of the requests gets, and how the last ones ended if they did worse.
+    pub(crate) canary: CanaryStatus,
     /// Settings whose saved value takes effect at the next start.
     pub(crate) waiting_for_restart: Vec<String>,
     /// How serving and delivery are going.
@@ -76,9 +79,10 @@ pub(crate) async fn status(
     let not_ready = readiness.not_ready_reason();
     let read = move || {
         let (head, history) = (publishing.head()?, publishing.history()?);
-        Ok::<_, CatalogError>((reporting.status(), head, history))
+        Ok::<_, CatalogError>((reporting.status(), publishing.canary(), head, history))
     };
-    let (mut serving, head, history) = blocking(move || read().map_err(ApiError::internal)).await?;
+    let (mut serving, canary, head, history) =
+        blocking(move || read().map_err(ApiError::internal)).await?;
     let keys = app.keys.load();
     let owner = |who: &str| keys.owner(who).map(str::to_owned);
     for paused in serving.paused.iter_mut().filter(|one| one.by_hand) {
@@ -106,6 +110,7 @@ pub(crate) async fn status(
             let what = entry.map(|entry| entry.what.clone());
             LastChange { owner: owner(&head.who), what, head }
         }),
+        canary,
         waiting_for_restart: app.settings.waiting().to_vec(),
         serving,
     }))
