@@ -24,13 +24,28 @@ READERS = 48
 LOAD_S = 20
 
 
+def accepted(url, value, server):
+    """Whether the server takes a document; a Redis that is just starting makes it answer 503."""
+    try:
+        post(url, value, **server.operator)
+        return True
+    except ValueError as error:
+        if ": 503 " not in str(error):
+            raise
+        return False
+
+
 def tune(server):
     """Compares other weights in the shadow and serves them to a part of the requests, for the panels of both."""
     versions = f"{server.ops}/v1/admin/weights/versions"
     weights = tomllib.loads((server.folder / "config" / "weights.toml").read_text())
-    post(versions, {"name": "sharper", "weights": weights | {"sharpness": 1.2}}, **server.operator)
-    post(f"{versions}/sharper/shadow", {}, **server.operator)
-    post(f"{versions}/sharper/canary", {"percent": 20}, **server.operator)
+    draft = {"name": "sharper", "weights": weights | {"sharpness": 1.2}}
+    for url, value in [
+        (versions, draft),
+        (f"{versions}/sharper/shadow", {}),
+        (f"{versions}/sharper/canary", {"percent": 20}),
+    ]:
+        until("other weights", lambda url=url, value=value: accepted(url, value, server))
 
 
 def drive(server, victim, seed, rng):
