@@ -83,7 +83,8 @@ const EXAMPLES: &[(&[&str], &str)] = &[
         &["explain"],
         "\
   adjacent explain 0198c0de-1f2e-7a3b-8c4d-5e6f70819201
-  adjacent explain 0198c0de-1f2e-7a3b-8c4d-5e6f70819201 --want zahid-git-push --all",
+  adjacent explain 0198c0de-1f2e-7a3b-8c4d-5e6f70819201 --want zahid-git-push --all
+  adjacent explain 0198c0de-1f2e-7a3b-8c4d-5e6f70819201 --weights sharper-draw",
     ),
     (
         &["why"],

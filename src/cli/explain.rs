@@ -22,6 +22,9 @@ pub(super) struct Explain {
     /// Also explain why this creative did not win and what would make it win.
     #[arg(long, value_name = "CREATIVE")]
     want: Option<String>,
+    /// Decide it again with these weights, by the name or the hash of a version: on the same inventory and state.
+    #[arg(long, value_name = "VERSION")]
+    weights: Option<String>,
     /// List every filtered flight instead of counts per reason.
     #[arg(long)]
     all: bool,
@@ -36,8 +39,12 @@ impl Explain {
         })?;
         let document = match self.server.find()? {
             Some(server) => {
-                let want = self.want.as_deref().map(|creative| format!("?want={creative}"));
-                server.get(&format!("/v1/decisions/{id}/explain{}", want.unwrap_or_default()))?
+                let asked = [("want", &self.want), ("weights", &self.weights)];
+                let asked =
+                    asked.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.extend_pairs(asked);
+                server.get(&format!("/v1/decisions/{id}/explain?{}", query.finish()))?
             }
             None => self.offline(id.as_u128())?,
         };
@@ -57,7 +64,14 @@ impl Explain {
         let catalog = Catalog::open(&data.join("catalog"))?;
         let world = &found.world;
         let snapshot = catalog.snapshot(&world.inventory, &world.weights, &world.labels)?;
-        let again = Replay::on(found, Arc::new(snapshot));
+        let mut again = Replay::on(found, Arc::new(snapshot));
+        if let Some(wanted) = &self.weights {
+            let versions = catalog.weights_versions()?;
+            let hash = versions.find(wanted).map_or(wanted.as_str(), |version| &version.hash);
+            let world = &again.found.world;
+            let snapshot = catalog.snapshot(&world.inventory, hash, &world.labels)?;
+            again = again.with_weights(Arc::new(snapshot));
+        }
         let explanation = again.explained(&Audience::Operator, self.want.as_deref())?;
         Ok(serde_json::to_value(explanation)?)
     }
@@ -69,6 +83,16 @@ fn text(value: &Value) -> String {
         Value::String(text) => hidden::escape_line(text, &[]).into_owned(),
         Value::Null => "–".to_owned(),
         other => other.to_string(),
+    }
+}
+
+/// The weights of an explanation, and those that they are instead of.
+fn weights(document: &Value) -> String {
+    let short = |hash: &Value| text(hash).chars().take(12).collect::<String>();
+    let with = short(&document["versions"]["weights"]);
+    match document["instead_of"].is_null() {
+        true => with,
+        false => format!("{with} instead of {}", short(&document["instead_of"])),
     }
 }
 
@@ -104,6 +128,7 @@ fn render(document: &Value, all: bool) -> String {
             "viewer",
             format!("{} ({})", text(&page["viewer"]["country"]), text(&page["viewer"]["basis"])),
         ),
+        ("weights", weights(document)),
         (
             "recomputed",
             if document["agrees"] == true { "identical".into() } else { "DIFFERENT".into() },

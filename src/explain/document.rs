@@ -27,8 +27,11 @@ pub(crate) struct Explanation {
     pub(crate) test: bool,
     /// Whether replaying the decision reproduced it exactly.
     pub(crate) agrees: bool,
-    /// Versions that the decision was made on.
+    /// Versions that the decision was made on; with `weights` in the request, with these weights instead.
     pub(crate) versions: Versions,
+    /// Content hash of the weights that it was made with, if others were asked for. `agrees` is about these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instead_of: Option<String>,
     /// The normalised page.
     pub(crate) page: PageView,
     /// The slots, in request order.
@@ -254,6 +257,7 @@ pub(crate) fn explanation(replay: &Replay) -> Explanation {
             labels: replay.found.world.labels.clone(),
             state: replay.found.world.state.number,
         },
+        instead_of: replay.instead_of.clone(),
         page: PageView {
             url: line.url.as_deref().map(str::to_owned),
             topics: line

@@ -54,6 +54,13 @@ impl Explain {
         let found = self.records.find(decision)?;
         replay_on(&self.world, found)?.explained(audience, want)
     }
+
+    /// A decision again with other weights of the catalog, by their hash. Reads files; compiles them.
+    pub(crate) fn with_weights(&self, made: Replay, weights: &str) -> Result<Replay, ExplainError> {
+        let versions = (&*made.found.world.inventory, weights, &*made.found.world.labels);
+        let snapshot = self.world.snapshot_in_passing(versions).map_err(ExplainError::Version)?;
+        Ok(made.with_weights(snapshot))
+    }
 }
 
 /// The decision log of this instance. Counts and logs each place that it cannot read once.

@@ -4,6 +4,7 @@ use crate::catalog::CatalogError;
 use crate::decision_log::LoggedDecision;
 use crate::decision_log::line::Chosen;
 use crate::domain::event::NoFill;
+use crate::selection::carry::Carry;
 use crate::selection::choose::Request;
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::{Snapshot, World};
@@ -44,6 +45,8 @@ pub(crate) struct Replay {
     pub(crate) slots: Vec<SlotTrace>,
     /// Whether the replay reproduced the recorded choice exactly.
     pub(crate) agrees: bool,
+    /// Hash of the weights that it was made with, if it was decided again with others.
+    pub(crate) instead_of: Option<String>,
 }
 
 impl Replay {
@@ -57,7 +60,28 @@ impl Replay {
                     || line.result
                         == traced.result.as_ref().map(Chosen::from).map_err(|reason| *reason)
             });
-        Replay { found, world, slots, agrees }
+        Replay { found, world, slots, agrees, instead_of: None }
+    }
+
+    /// The same call with other weights: `snapshot` is the same inventory with these. Its page, its state and its
+    /// exclusions are carried over by name, and the request's own numbers are drawn again.
+    pub(crate) fn with_weights(self, snapshot: Arc<Snapshot>) -> Replay {
+        let carry = Carry::between(&self.world.snapshot, &snapshot);
+        let mut found = self.found;
+        if let Some(page) = carry.page(&found.line.page, found.line.url.as_deref()) {
+            found.line.page = Arc::new(page.into_owned());
+        }
+        for slot in &mut found.line.slots {
+            slot.masked = slot.masked.iter().filter_map(|mask| carry.mask(*mask)).collect();
+        }
+        found.world.state = carry.whole_state(&found.world.state);
+        let instead_of = std::mem::replace(&mut found.world.weights, snapshot.weights_hash.clone());
+        let world = World::new(snapshot, found.world.state.clone());
+        let slots = trace_slots(&world, &found);
+        for (line, traced) in found.line.slots.iter_mut().zip(&slots) {
+            line.result = traced.result.as_ref().map(Chosen::from).map_err(|reason| *reason);
+        }
+        Replay { found, world, slots, agrees: self.agrees, instead_of: Some(instead_of) }
     }
 
     /// Id of the publisher.

@@ -226,6 +226,10 @@ impl Fixture {
             let listed = self.call(&self::operation("notices"), "").remove(0).json();
             path = path.replace("{id}", listed["notices"][0]["reference"].as_str().unwrap());
         }
+        if operation.id == "explain" {
+            // Weights to decide again with.
+            self.call(&self::operation("draftWeights"), "");
+        }
         if operation.id == "rollback" {
             // Something to undo.
             self.call(&self::operation("create"), "");

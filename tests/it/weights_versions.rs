@@ -395,3 +395,57 @@ async fn all_instances_compare_the_version_that_one_was_asked_to() {
     assert_eq!(send(&two, (Method::DELETE, &path), &Value::Null, None).await.0, 204);
     wait_until("no comparison", async || (get(&one, SHADOW).await.1.is_null()).then_some(())).await;
 }
+
+#[tokio::test]
+async fn an_old_decision_is_explained_with_the_weights_that_it_had_and_with_any_others() {
+    let server = TestServer::start().await;
+    assert_eq!(apply(&server, &with_nordwind(&server).await).await.0, 200);
+    let decision = server.decide(&page_on("ai-agents")).await;
+    let old = active(&server).await;
+    let weights = weights_with(json!({ "sharpness": 0.25 }));
+    let (status, stored) = draft(&server, "flat", &weights).await;
+    assert_eq!(status, 201, "{stored:#}");
+    let new = stored["hash"].clone();
+    let path = format!("/v1/decisions/{}/explain", decision.id());
+    let made = get(&server, &path).await.1;
+    let again = async |version: &str| {
+        let (status, found) = get(&server, &format!("{path}?weights={version}")).await;
+        assert_eq!(status, 200, "{found:#}");
+        found
+    };
+    let flat = again("flat").await;
+    assert_eq!((&flat["versions"]["weights"], &flat["instead_of"]), (&new, &json!(old)));
+    let chances = |found: &Value| -> Vec<f64> {
+        let candidates = found["slots"][0]["candidates"].as_array().unwrap();
+        candidates.iter().map(|one| one["probability"].as_f64().unwrap()).collect()
+    };
+    let spread = |of: &[f64]| of[0] - of[of.len() - 1];
+    let (sharp, flat) = (chances(&made), chances(&flat));
+    assert!(sharp.len() > 1 && spread(&flat) < spread(&sharp) / 2.0, "{sharp:?} {flat:?}");
+
+    // What is active since changes nothing about a decision of the past.
+    let activate = format!("{PATH}/flat/activate?confirm=true");
+    let (status, reply) = send(&server, (Method::POST, &activate), &Value::Null, None).await;
+    assert_eq!(status, 200, "{reply:#}");
+    assert_eq!(get(&server, &path).await.1, made);
+    let mut same = again(&old[..12]).await;
+    assert_eq!(same.as_object_mut().unwrap().remove("instead_of"), Some(json!(old)));
+    assert_eq!(same, made);
+
+    let (status, problem) = get(&server, &format!("{path}?weights=sharp")).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("not_found")));
+    let foreign = format!("{path}?weights=flat");
+    let (status, _) = server.get_as("publisher:eu-tech-news", &foreign).await;
+    assert_eq!(status, 403);
+    let (key, data) = (server.key("operator").to_owned(), server.data());
+    let arguments = ["explain", decision.id(), "--weights", "flat"];
+    let online = cli(&data, &arguments, &key).await;
+    let text = String::from_utf8(online.stdout.clone()).unwrap();
+    assert!(
+        text.contains(&format!("{} instead of {}", &new.as_str().unwrap()[..12], &old[..12])),
+        "{text}"
+    );
+    let _folder = server.end();
+    let offline = cli(&data, &arguments, &key).await;
+    assert_eq!(String::from_utf8(offline.stdout).unwrap(), text);
+}

@@ -22,6 +22,9 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
     let privacy = schemas.output::<PrivacyReply>();
     let want = "Id of a creative: why it was not chosen, and what would have made it win.";
     let want = parameter::query("want", want, parameter::text(), "zahid-git-push");
+    let weights = "Operators only: decide it again with other weights of this name or hash, on the same inventory and \
+                   state.";
+    let weights = parameter::query("weights", weights, parameter::text(), "sharper-draw");
     let rows = vec![
         operation("get", "/v1/decisions/{id}/explain", "explain")
             .describe(
@@ -32,11 +35,12 @@ pub(super) fn operations(schemas: &mut Schemas) -> Vec<Operation> {
             )
             .on(Listener::Both)
             .key(Key::Required)
-            .parameters([parameter::decision(), want])
+            .parameters([parameter::decision(), want, weights])
             .response(Response::json(200, &explanation, "The trace."))
             .response(Response::problem(400, &["unknown_parameter"]))
-            .response(not_recorded())
-            .response(Response::problem(422, &["invalid_field"]).when("`want` is repeated.")),
+            .response(Response::problem(403, &["forbidden"]).when("`weights` needs an operator key."))
+            .response(Response::problem(404, &[&NOT_RECORDED[..], &["not_found"]].concat()))
+            .response(Response::problem(422, &["invalid_field"]).when("A parameter is repeated, or a hash is ambiguous.")),
         operation("get", "/v1/decisions/{id}/events", "eventsOfDecision")
             .describe(
                 "Events of a decision",
@@ -116,5 +120,8 @@ fn over_rate() -> Response {
 
 /// 404: the decision's record is not available.
 pub(super) fn not_recorded() -> Response {
-    Response::problem(404, &["decision_not_recorded", "decision_unreadable", "decision_elsewhere"])
+    Response::problem(404, &NOT_RECORDED)
 }
+
+const NOT_RECORDED: [&str; 3] =
+    ["decision_not_recorded", "decision_unreadable", "decision_elsewhere"];

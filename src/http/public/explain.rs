@@ -8,6 +8,7 @@ use crate::explain::{Audience, Explain, ExplainError, Explanation, RemoteExplain
 use crate::http::problem::ApiError;
 use crate::http::{AppState, blocking, caller, json};
 use crate::ledger::EventVerdict;
+use crate::publishing::Publishing;
 use crate::reporting::Reporting;
 use crate::token::partition_of;
 use actix_web::web::{Data, Path, Query};
@@ -61,23 +62,36 @@ pub(crate) fn reader_of(identity: &Identity) -> Result<Audience, ApiError> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExplainQuery {
     want: Option<String>,
+    /// Name or hash of other weights.
+    weights: Option<String>,
 }
 
 /// `GET /v1/decisions/{id}/explain`.
 pub(crate) async fn explain(
     app: Data<AppState>,
     explain: Data<Explain>,
+    publishing: Data<Publishing>,
     http: HttpRequest,
-    id: Path<String>,
-    query: Query<ExplainQuery>,
+    (id, query): (Path<String>, Query<ExplainQuery>),
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(&app, &http)?.ok_or_else(|| {
         ApiError::unauthorized("an operator, advertiser or publisher key is required")
     })?;
     let _pass = app.gates.identified(&identity, app.clock.now_ms()).await?;
-    let explanation =
-        explanation(&explain, &id, reader_of(&identity)?, query.into_inner().want).await?;
-    Ok(json(&explanation))
+    let (reader, query) = (reader_of(&identity)?, query.into_inner());
+    let Some(weights) = query.weights else {
+        return Ok(json(&explanation(&explain, &id, reader, query.want).await?));
+    };
+    if !matches!(reader, Audience::Operator) {
+        return Err(ApiError::forbidden("`weights` needs an operator key"));
+    }
+    let made = recompute(&explain, decision_id(&id)?, true).await?;
+    let (version, _) = publishing.weights_version(&weights).await?;
+    let explanation = blocking(move || {
+        let again = explain.with_weights(made, &version.hash)?;
+        again.explained(&Audience::Operator, query.want.as_deref()).map_err(ApiError::from)
+    });
+    Ok(json(&explanation.await?))
 }
 
 /// The explanation of a decision, redacted for one reader.

@@ -633,6 +633,10 @@ export interface Explanation {
    */
   agrees: boolean;
   versions: Versions;
+  /**
+   * Content hash of the weights that it was made with, if others were asked for. `agrees` is about these.
+   */
+  instead_of?: string | null;
   page: PageView;
   /**
    * The slots, in request order.
@@ -644,7 +648,7 @@ export interface Explanation {
   want?: Want[] | null;
 }
 /**
- * Versions that the decision was made on.
+ * Versions that the decision was made on; with `weights` in the request, with these weights instead.
  */
 export interface Versions {
   /**
