@@ -58,7 +58,8 @@ pub(crate) struct Canary {
 impl Canary {
     /// The share in per cent.
     pub(crate) fn percent(&self) -> f64 {
-        100.0 * f64::from(self.share) / f64::from(u32::MAX)
+        // A share is finer than what is asked for.
+        (100e6 * f64::from(self.share) / f64::from(u32::MAX)).round() / 1e6
     }
 }
 

@@ -89,12 +89,13 @@ fn said(CanaryStatus { running, stopped }: &CanaryStatus) -> String {
         .step_seconds
         .map_or_else(String::new, |seconds| format!(", the next step after {seconds} s"));
     let of = |arm: &ArmReport| {
-        let clicks = arm.clicks as f64 / arm.impressions.max(1) as f64;
+        let none = || "–".to_owned();
+        let clicks = arm.clicks as f64 / arm.impressions as f64;
         vec![
             arm.decisions.to_string(),
-            arm.fill.map_or_else(|| "–".to_owned(), page::percent),
-            page::percent(clicks),
-            format!("{} µs", arm.p99_micros),
+            arm.fill.map_or_else(none, page::percent),
+            if arm.impressions > 0 { page::percent(clicks) } else { none() },
+            if arm.decisions > 0 { format!("{} µs", arm.p99_micros) } else { none() },
             arm.lost_reservations.to_string(),
             arm.subject_conflicts.to_string(),
         ]

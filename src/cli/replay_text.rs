@@ -13,6 +13,9 @@ const ROWS: usize = 12;
 
 /// A report in a few lines.
 pub(super) fn summary(report: &ReplayReport) -> String {
+    if report.decisions == 0 {
+        return "no decisions of the last 24 hours to replay\n".to_owned();
+    }
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(
@@ -126,6 +129,9 @@ fn shares(out: &mut String, title: &str, shares: &Shares) {
 }
 
 pub(super) fn render(report: &ReplayReport) -> String {
+    if report.decisions == 0 {
+        return format!("no decisions of {} to replay\n", page::times(report));
+    }
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(

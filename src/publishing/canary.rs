@@ -272,7 +272,7 @@ impl Publishing {
             CanaryReport {
                 version: head.version.clone(),
                 hash: head.weights.clone(),
-                percent: (head.percent() * 1e6).round() / 1e6,
+                percent: head.percent(),
                 began: head.began,
                 since: head.since,
                 step_seconds: head.step_seconds,

@@ -335,12 +335,15 @@ impl Publishing {
         Ok(())
     }
 
-    /// Keeps what a replay predicts of a named version.
+    /// Keeps what a replay predicts of a named version, unless there was nothing to replay.
     pub(crate) async fn keep_replay(
         &self,
         name: &str,
         replay: ReplaySummary,
     ) -> Result<(), ApplyError> {
+        if replay.decisions == 0 {
+            return Ok(());
+        }
         let _one_at_a_time = self.catalog_lock.lock().await;
         let change = VersionsChange::Replayed { name: name.to_owned(), replay };
         Ok(self.parts.sync.change_versions(&self.parts.catalog, &change).await?)
