@@ -2,8 +2,8 @@
 
 use crate::forecast::calendar::Calendar;
 use crate::forecast::history::{Recorded, Sample};
-use crate::selection::choose::Entrants;
 use crate::selection::dice::Dice;
+use crate::selection::entrants::Entrants;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::odds;
 use crate::selection::page::Page;

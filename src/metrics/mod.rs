@@ -166,6 +166,10 @@ metrics! {
 
     /// The part of the requests that gets the weights of the canary, 0 to 1.
     canary_share: Gauge = "canary_share_ratio";
+    /// Questions of decisions to the index of the snapshot being served: those with an answer that is still known, and
+    /// the others.
+    index_questions: IntCounterVec = "index_questions_total" (answer) in (["known", "computed"]);
+
     /// Slots while a canary runs: of the requests with its weights, and of the others.
     canary_slots: IntCounterVec = "canary_slots_total" (arm, result)
         in (["served", "canary"], ["filled", "empty"]);

@@ -23,6 +23,12 @@ pub(crate) struct EventRow {
 }
 
 impl Metrics {
+    /// Sets how many questions to the index had a known answer, and how many did not.
+    pub(crate) fn set_index_questions(&self, [known, computed]: [u64; 2]) {
+        set(&self.index_questions, &["known"], known);
+        set(&self.index_questions, &["computed"], computed);
+    }
+
     /// Renders all metrics. Values from the ledger are set together under one lock, so that the count
     /// identity holds in every scrape. `events` is in the order of [`EventKind::ALL`].
     pub(crate) fn scrape(

@@ -21,6 +21,11 @@ use std::time::{Duration, Instant};
 /// How long a look takes at most, but for compiling what is proposed.
 pub(super) const QUICK: Duration = Duration::from_millis(1_200);
 
+/// So many decisions are read in any case, within this much more time: the guard judges shares from a thousand slots
+/// on, and a slow or busy machine must not make it see less.
+const LEAST: u32 = 2_000;
+const PATIENCE: Duration = Duration::from_secs(6);
+
 const HOUR_MS: i64 = 3_600_000;
 
 /// How far back it looks, in milliseconds.
@@ -63,14 +68,18 @@ pub(super) fn recent(
     };
     let mut pass = Pass::new(recorded, before, after);
     let (mut without_world, mut unreadable_places, mut count) = (0, 0, 0u32);
+    let is_over = |count: u32| {
+        let now = Instant::now();
+        now >= until && (count >= LEAST || now >= until + PATIENCE)
+    };
     for times in times {
-        if Instant::now() >= until {
+        if is_over(count) {
             break;
         }
         let scanned = scan(folder, &Span { times, part }, &mut |step| {
             pass.add(&step.line, step.world);
             count += 1;
-            match count.is_multiple_of(256) && Instant::now() >= until {
+            match count.is_multiple_of(256) && is_over(count) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }

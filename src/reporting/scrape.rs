@@ -55,6 +55,7 @@ impl Reporting {
         let log_dropped = &self.metrics.log_dropped;
         log_dropped.inc_by(telemetry::dropped_lines().saturating_sub(log_dropped.get()));
         let live = self.world.live();
+        self.metrics.set_index_questions(live.snapshot().index_questions());
         let inventory = &live.snapshot().inventory;
         let mut money = MoneyRows { pace: pace::paces(&live, now_ms), ..MoneyRows::default() };
         money.pace.sort_by(|a, b| a.0.cmp(&b.0));

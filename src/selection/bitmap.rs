@@ -108,6 +108,16 @@ pub(crate) fn listed(places: &[u32], at: usize) -> Block {
     bits
 }
 
+/// The places of the bits that are set in a block.
+pub(crate) fn places(at: usize, block: &Block) -> impl Iterator<Item = u32> {
+    let first = u32::try_from(at * FLIGHTS).unwrap_or(u32::MAX);
+    (first..).step_by(64).zip(*block).flat_map(|(start, bits)| {
+        std::iter::successors(Some(bits), |left| Some(left & left.wrapping_sub(1)))
+            .take_while(|left| *left != 0)
+            .map(move |left| start + left.trailing_zeros())
+    })
+}
+
 /// Whether all bits are clear.
 #[inline]
 pub(crate) fn is_zero(bits: &Block) -> bool {

@@ -6,11 +6,12 @@ use crate::domain::event::{NoFill, Tier};
 use crate::domain::party::Style;
 use crate::selection::bitmap;
 use crate::selection::bitmap::Block;
-use crate::selection::compiled::{place_bit, style_bit};
+use crate::selection::compiled::style_bit;
 use crate::selection::dice::{Dice, Purpose};
-use crate::selection::fixed::Q32;
+use crate::selection::entrants::{Candidate, Entrants, Gate};
 use crate::selection::page::{Commercial, Page};
 use crate::selection::plan::{Plan, Relevance};
+use crate::selection::recent_matches::{Match, Question};
 use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::{Matched, Score};
 use crate::selection::snapshot::{Ticket, World};
@@ -23,32 +24,6 @@ pub(crate) const MAX_ATTEMPTS: usize = 2;
 
 /// Maximum number of units that a caller may reject in one slot; then it stays empty.
 pub(crate) const MAX_REJECTIONS: usize = 32;
-
-/// A flight in a draw.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    /// Its position in rank order.
-    pub(crate) place: u32,
-    /// The flight's random seed, see [`stable_id`](crate::selection::dice::stable_id).
-    pub(crate) stable_id: u64,
-    /// The logarithm of its score.
-    pub(crate) ln_score: Q32,
-}
-
-/// Candidates of one draw. The default `max_candidates` (512) need no allocation.
-pub(crate) type Candidates = SmallVec<[Candidate; 512]>;
-
-/// Flights in a lottery.
-pub(crate) type Tickets = SmallVec<[Ticket; 8]>;
-
-/// What takes part in a tier.
-#[derive(Default)]
-pub(crate) struct Entrants {
-    pub(crate) tickets: Tickets,
-    pub(crate) candidates: Candidates,
-    /// Flights with a throttle, whether it lets them in or not.
-    throttled: SmallVec<[u32; 8]>,
-}
 
 /// The winner of a slot.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,15 +115,47 @@ pub(crate) fn gave_up(masks: &[Mask]) -> Option<NoFill> {
 }
 
 fn winner(context: &SlotContext<'_>, entered: &mut SmallVec<[u32; 8]>) -> Option<Winner> {
-    let snapshot = &*context.world.snapshot;
-    let mut plan = snapshot.index.plan(&context.query());
+    let mut index = KnownIndex::of(context);
     let mut entrants = Entrants::default();
     index::tiers(context.page.commercial).iter().find_map(|tier| {
-        enter(context, &mut plan, *tier, &mut entrants);
+        index.enter(*tier, &mut entrants);
         entered.extend(entrants.tickets.iter().map(|ticket| ticket.place));
         entered.append(&mut entrants.throttled);
         draw_one(context, *tier, &mut entrants.tickets, &entrants.candidates)
     })
+}
+
+/// The index for one slot, asked only for what it did not answer before.
+struct KnownIndex<'a> {
+    context: &'a SlotContext<'a>,
+    question: Question,
+    plan: Option<Plan<'a>>,
+}
+
+impl<'a> KnownIndex<'a> {
+    fn of(context: &'a SlotContext<'a>) -> KnownIndex<'a> {
+        KnownIndex { context, question: Question::of(&context.query()), plan: None }
+    }
+
+    /// The same as [`enter`].
+    fn enter(&mut self, tier: Tier, entrants: &mut Entrants) {
+        let (context, snapshot) = (self.context, &*self.context.world.snapshot);
+        let range = &snapshot.tiers[tier as usize];
+        self.question.set_tier(tier);
+        let known = (!range.is_empty()).then(|| snapshot.recent.get(&self.question)).flatten();
+        if let Some(known) = known {
+            entrants.clear();
+            gather_known(context, &known, entrants);
+            return;
+        }
+        let plan = self.plan.get_or_insert_with(|| snapshot.index.plan(&context.query()));
+        enter(context, plan, tier, entrants);
+        if !range.is_empty() && snapshot.recent.is_repeated(&self.question) {
+            let mut plan = snapshot.index.plan(&context.query());
+            let matches = plan.all_matches(&snapshot.boosts, range);
+            snapshot.recent.keep(&self.question, &matches);
+        }
+    }
 }
 
 /// Replaces the entrants by those of a tier. Tiers must be asked for in priority order.
@@ -159,8 +166,7 @@ pub(crate) fn enter(
     tier: Tier,
     entrants: &mut Entrants,
 ) {
-    entrants.tickets.clear();
-    entrants.candidates.clear();
+    entrants.clear();
     let range = &context.world.snapshot.tiers[tier as usize];
     for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
         gather_block(context, plan, (at, range), entrants);
@@ -204,19 +210,14 @@ fn gather(
     context: &SlotContext<'_>,
     (at, available): (usize, &Block),
     relevance: &Relevance,
-    Entrants { tickets, candidates, throttled }: &mut Entrants,
+    entrants: &mut Entrants,
 ) {
-    let snapshot = &*context.world.snapshot;
-    let boosts = &snapshot.boosts;
-    let shifts = boosts.prices.at(context.now_ms);
-    let check_all =
-        !context.exclusions.masked.is_empty() || !context.exclusions.rejected.is_empty();
+    let gate = Gate::of(context);
     for (word, available) in available.iter().enumerate() {
         let mut left = *available;
-        let to_check = if check_all { u64::MAX } else { context.world.to_check[at][word] };
+        let to_check = gate.to_check(at, word);
         while left != 0 {
-            if candidates.len() >= boosts.max_candidates && boosts.floor <= Q32::ZERO {
-                // The draw is full and there is no relevance floor: skip flights without checks.
+            if gate.is_full(entrants) {
                 left &= to_check;
                 if left == 0 {
                     break;
@@ -226,44 +227,24 @@ fn gather(
             left &= left - 1;
             let place = at * bitmap::FLIGHTS + word * 64 + bit as usize;
             let is_checked = to_check >> bit & 1 == 1;
-            if is_checked && context.world.throttle(place).is_some() {
-                throttled.push(place_bit(place));
-            }
-            if is_checked && !passes(context, place) {
-                continue;
-            }
-            let ticket = if is_checked { context.world.ticket(place) } else { None };
-            let ln_relevance = relevance.of(boosts, word, bit);
-            if ln_relevance < boosts.floor {
-                continue;
-            }
-            if let Some(ticket) = ticket {
-                tickets.push(ticket);
-            } else if candidates.len() < boosts.max_candidates {
-                let inputs = snapshot.index.draw_inputs[place];
-                let ln_static = shifts
-                    .apply(inputs.currency, inputs.ln_static)
-                    .unwrap_or_else(|| snapshot.flights[place].ln_weight);
-                candidates.push(Candidate {
-                    place: u32::try_from(place).unwrap_or(u32::MAX),
-                    stable_id: inputs.stable_id,
-                    ln_score: boosts.ln_score(ln_static, ln_relevance),
-                });
-            }
+            gate.admit((place, is_checked), || relevance.of(gate.boosts, word, bit), entrants);
         }
     }
 }
 
-/// Checks the rules that need a per-flight check: dates, lost reservations, rejections by the
-/// caller, the advertiser's part of the topic, pacing.
-fn passes(context: &SlotContext<'_>, place: usize) -> bool {
-    let flight = &context.world.snapshot.flights[place];
-    let is_excluded = |places: &[usize]| places.contains(&place);
-    context.is_running(flight)
-        && !is_excluded(&context.exclusions.masked)
-        && !is_excluded(&context.exclusions.rejected)
-        && context.within_topic_share(flight)
-        && context.on_pace(place, flight)
+/// The same for flights of an answer that is known.
+fn gather_known(context: &SlotContext<'_>, known: &[Match], entrants: &mut Entrants) {
+    let gate = Gate::of(context);
+    for one in known {
+        let place = one.place as usize;
+        let (at, word, bit) =
+            (place / bitmap::FLIGHTS, place % bitmap::FLIGHTS / 64, one.place % 64);
+        let is_checked = gate.to_check(at, word) >> bit & 1 == 1;
+        let is_available = context.world.available[at][word] >> bit & 1 == 1;
+        if is_available && (is_checked || !gate.is_full(entrants)) {
+            gate.admit((place, is_checked), || one.ln_relevance, entrants);
+        }
+    }
 }
 
 /// Draws a flight of a tier, then its creative: first the lottery, then the race among the others.

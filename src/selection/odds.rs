@@ -6,7 +6,8 @@
 //! or not as the request's own number says, because independent throttles have no closed form.
 
 use crate::domain::event::Tier;
-use crate::selection::choose::{Entrants, Request, enter};
+use crate::selection::choose::{Request, enter};
+use crate::selection::entrants::Entrants;
 use crate::selection::rules::{Exclusions, SlotContext};
 use crate::selection::snapshot::Ticket;
 use crate::selection::wording::Drawn;

@@ -44,6 +44,9 @@ fn address(prefixes: &[Prefix], url: Option<&str>) -> Vec<String> {
         let missing = format!("page.url: is missing: {MAY_BE_PAUSED}");
         return if prefixes.is_empty() { Vec::new() } else { vec![missing] };
     };
+    if prefixes.is_empty() && PageAddress::is_plain(url) {
+        return Vec::new();
+    }
     match PageAddress::parse(url) {
         Err(problem) if prefixes.is_empty() => vec![format!("page.url: {problem}: ignored")],
         Err(problem) => vec![format!("page.url: {problem}: {MAY_BE_PAUSED}")],

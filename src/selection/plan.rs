@@ -4,7 +4,9 @@ use crate::selection::bitmap;
 use crate::selection::bitmap::{Block, Union};
 use crate::selection::boosts::{Boosts, Level};
 use crate::selection::fixed::Q32;
+use crate::selection::recent_matches::Match;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// The rows for one slot of one page. Blocks must be requested in ascending order.
 #[derive(Default)]
@@ -116,6 +118,20 @@ impl Plan<'_> {
         let matched = subtract(&permitted, &mut self.blocked, at);
         let no_conflict = subtract(&matched, &mut self.conflict, at);
         Some(subtract(&no_conflict, &mut self.shown, at))
+    }
+
+    /// All flights of a tier that pass every rule which the index holds. The blocks must not have been asked for.
+    pub(super) fn all_matches(&mut self, boosts: &Boosts, range: &Range<usize>) -> Vec<Match> {
+        let mut all = Vec::new();
+        for at in range.start / bitmap::FLIGHTS..range.end.div_ceil(bitmap::FLIGHTS) {
+            let Some(matching) = self.matches(at, &bitmap::between(range, at)) else { continue };
+            let relevance = self.relevance(at);
+            for place in bitmap::places(at, &matching) {
+                let (word, bit) = (place as usize % bitmap::FLIGHTS / 64, place % 64);
+                all.push(Match { place, ln_relevance: relevance.of(boosts, word, bit) });
+            }
+        }
+        all
     }
 
     /// For each rule besides targeting, the flights of a block that pass it.

@@ -5,6 +5,7 @@ use crate::selection::bitmap;
 use crate::selection::bitmap::Block;
 use crate::selection::compiled::{Compiled, place_bit};
 use crate::selection::index::Index;
+use crate::selection::recent_matches::RecentMatches;
 use crate::selection::rotation::Rotations;
 use std::ops::Deref;
 
@@ -13,6 +14,8 @@ pub struct Snapshot {
     compiled: Compiled,
     /// The bitmap index over flights.
     pub(crate) index: Index,
+    /// What the index answered before.
+    pub(crate) recent: RecentMatches,
 }
 
 impl Deref for Snapshot {
@@ -110,7 +113,12 @@ pub struct World {
 impl Snapshot {
     /// Builds the index of a compiled inventory.
     pub(crate) fn new(compiled: Compiled) -> Snapshot {
-        Snapshot { index: Index::build(&compiled), compiled }
+        Snapshot { index: Index::build(&compiled), recent: RecentMatches::default(), compiled }
+    }
+
+    /// Questions to the index with an answer that was known, and the others.
+    pub fn index_questions(&self) -> [u64; 2] {
+        self.recent.lookups()
     }
 
     /// Names the snapshot by the hash under which the catalog stores its inventory. It differs from the

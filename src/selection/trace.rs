@@ -10,7 +10,7 @@ use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::Score;
 use crate::selection::snapshot::Ticket;
 use crate::selection::wording::Drawn;
-use crate::selection::{choose, draw, index, no_fill, score, wording};
+use crate::selection::{choose, draw, entrants, index, no_fill, score, wording};
 use serde::Serialize;
 
 /// The trace of one slot.
@@ -123,9 +123,9 @@ fn trace_slot(context: &SlotContext<'_>) -> SlotTrace {
 }
 
 /// Converts candidates to the input of a draw.
-fn drawn(context: &SlotContext<'_>, candidates: &[(u32, Score)]) -> Vec<choose::Candidate> {
+fn drawn(context: &SlotContext<'_>, candidates: &[(u32, Score)]) -> Vec<entrants::Candidate> {
     let flights = &context.world.snapshot.flights;
-    let candidate = |(place, score): &(u32, Score)| choose::Candidate {
+    let candidate = |(place, score): &(u32, Score)| entrants::Candidate {
         place: *place,
         stable_id: flights[*place as usize].stable_id,
         ln_score: score.ln_score,

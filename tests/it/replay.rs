@@ -252,7 +252,8 @@ async fn clicks_of_another_configuration_are_estimated_from_counted_clicks_or_re
     let lift = &found["relative_lift"];
     let (value, plus_minus) =
         (lift["value"].as_f64().unwrap(), lift["plus_minus"].as_f64().unwrap());
-    assert!(value.abs() <= plus_minus && plus_minus > 0.0, "who is clicked is chance: {lift}");
+    // Who is clicked is chance; one interval in twenty is missed, three times one practically never.
+    assert!(value.abs() <= 3.0 * plus_minus && plus_minus > 0.0, "{lift}");
 
     // A flight that was never served has no clicks to learn from.
     let mut inventory = served(&server).await;

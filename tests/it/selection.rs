@@ -201,6 +201,46 @@ proptest! {
     }
 
     #[test]
+    fn a_known_answer_of_the_index_changes_no_decision_at_any_time_in_any_state(
+        which in 0usize..4, input in input(), ids: [u128; 2], times in [0i64..4_000_000_000_000, 0i64..4_000_000_000_000],
+        spent in prop::collection::btree_set(0u32..300, 0..20),
+        paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
+        tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
+        closed in closed(), masked in prop::collection::vec(0usize..300, 0..2),
+    ) {
+        let base = &WORLDS[which];
+        let ticket = |(place, (share, turn))| Ticket { place, share, turn };
+        let state = State {
+            number: 1,
+            spent: spent.into_iter().collect(),
+            paced: paced.into_iter().collect(),
+            tickets: tickets.into_iter().map(ticket).collect(),
+            closed: closed.into_iter().collect(),
+            ..State::default()
+        };
+        let worlds = [State::default(), state].map(|state| World::new(base.snapshot.clone(), state));
+        let page = resolved(&base.snapshot, &input);
+        // Asked for the second time, an answer is kept.
+        for _ in 0..2 {
+            choose_all(&Request { world: &worlds[0], page: &page, now_ms: times[0], id: ids[0] });
+        }
+        let before = base.snapshot.index_questions()[0];
+        for (world, (now_ms, id)) in worlds.iter().zip(times.into_iter().zip(ids)) {
+            let request = Request { world, page: &page, now_ms, id };
+            let (chosen, traced) = (choose_all(&request), trace::trace(&request, &[]));
+            for (chosen, traced) in chosen.iter().zip(&traced) {
+                prop_assert_eq!(&chosen.result, &traced.result);
+            }
+            let taken = Exclusions { masked: masked.clone(), ..Exclusions::default() };
+            let masks: Vec<Mask> = masked.iter().copied().map(Mask::reservation_lost).collect();
+            let chosen = choose::choose(&request, 0, &taken).result;
+            prop_assert_eq!(&chosen, &trace::trace(&request, &[masks])[0].result);
+        }
+        let asked = choose::early_no_fill(&Request { world: base, page: &page, now_ms: 0, id: 0 }.slot_context(0, &Exclusions::default())).is_none();
+        prop_assert!(!asked || base.snapshot.index_questions()[0] > before, "no answer was known");
+    }
+
+    #[test]
     fn the_no_fill_reason_is_the_latest_stage_that_a_flight_reached(
         which in 0usize..4, input in input(), id: u128, masked in prop::collection::vec(0usize..300, 0..3),
         rejected in prop::collection::vec(0usize..300, 0..3),

@@ -1,0 +1,160 @@
+//! Which flights matched pages like this one before.
+//!
+//! What the index answers depends on the page, the slot and what earlier slots placed, never on the time, the
+//! state or the request: an answer holds as long as the snapshot. A page that is asked for again skips the index.
+
+use crate::domain::event::Tier;
+use crate::selection::fixed::Q32;
+use crate::selection::page::Page;
+use crate::selection::query::Query;
+use hashbrown::DefaultHashBuilder;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Most flights of a tier in an answer; longer ones are not kept.
+const MAX_FLIGHTS: usize = 2_048;
+
+/// Flights in all answers together: 4 MiB.
+const CAPACITY: u64 = 262_144;
+
+/// Questions that are remembered to recognise one that is repeated.
+const QUESTIONS: usize = 4_096;
+
+/// A flight that passes every rule which the index holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Match {
+    /// Its position in rank order.
+    pub(super) place: u32,
+    /// The logarithm of its relevance.
+    pub(super) ln_relevance: Q32,
+}
+
+/// All that an answer of the index depends on, as bytes. Different questions have different bytes; of a question that is
+/// longer than this, no answer is kept.
+pub(super) struct Question {
+    bytes: [u8; 512],
+    length: usize,
+}
+
+impl Hasher for Question {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(place) = self.bytes.get_mut(self.length..end) {
+            place.copy_from_slice(bytes);
+        }
+        self.length = end;
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+impl Question {
+    /// The question about a tier of a slot.
+    pub(super) fn of(query: &Query<'_>) -> Question {
+        // Every field, so that a new one cannot be forgotten.
+        let Page {
+            publisher,
+            topics,
+            entities,
+            unknown: _,
+            keywords,
+            region,
+            language,
+            facts,
+            custom,
+            commercial: _,
+            sensitive,
+            paused: _,
+            shown,
+            viewer,
+            slots: _,
+        } = query.page;
+        let mut question = Question { bytes: [0; 512], length: 0 };
+        question.write_u8(0);
+        (publisher, topics, entities, keywords, region).hash(&mut question);
+        (language, facts, custom, sensitive, shown, viewer.country).hash(&mut question);
+        (query.slot.placement, query.styles(), query.placed).hash(&mut question);
+        question.write_u8(query.unreported.bits());
+        question
+    }
+
+    /// The same about another tier.
+    pub(super) fn set_tier(&mut self, tier: Tier) {
+        self.bytes[0] = tier as u8;
+    }
+
+    /// `None` if it is too long.
+    fn bytes(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.length)
+    }
+}
+
+#[derive(Clone)]
+struct Flights;
+
+impl Weighter<Box<[u8]>, Arc<[Match]>> for Flights {
+    fn weight(&self, _: &Box<[u8]>, matches: &Arc<[Match]>) -> u64 {
+        // The key and the bookkeeping of an answer take as much as about 16 flights.
+        matches.len() as u64 + 16
+    }
+}
+
+/// The answers of a snapshot's index to questions that were repeated.
+pub(crate) struct RecentMatches {
+    answers: Cache<Box<[u8]>, Arc<[Match]>, Flights>,
+    /// The last question at each place, by its hash. Answers to others are not kept: most pages never come back.
+    asked: Box<[AtomicU32]>,
+    hashes: DefaultHashBuilder,
+    found: AtomicU64,
+    missing: AtomicU64,
+}
+
+impl Default for RecentMatches {
+    fn default() -> RecentMatches {
+        let answers = usize::try_from(CAPACITY / 64).unwrap_or(usize::MAX);
+        RecentMatches {
+            answers: Cache::with_weighter(answers, CAPACITY, Flights),
+            asked: (0..QUESTIONS).map(|_| AtomicU32::new(0)).collect(),
+            hashes: DefaultHashBuilder::default(),
+            found: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
+        }
+    }
+}
+
+impl RecentMatches {
+    /// The answer to a question, in rank order.
+    pub(super) fn get(&self, question: &Question) -> Option<Arc<[Match]>> {
+        let found = question.bytes().and_then(|bytes| self.answers.get(bytes));
+        let count = if found.is_some() { &self.found } else { &self.missing };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// Whether a question was asked before, as far as it is remembered.
+    pub(super) fn is_repeated(&self, question: &Question) -> bool {
+        let Some(bytes) = question.bytes() else { return false };
+        let hash = self.hashes.hash_one(bytes);
+        let [place, mark] = [hash >> 32, hash & u64::from(u32::MAX)]
+            .map(|half| u32::try_from(half).unwrap_or_default());
+        self.asked[place as usize % QUESTIONS].swap(mark, Ordering::Relaxed) == mark
+    }
+
+    /// Keeps an answer.
+    pub(super) fn keep(&self, question: &Question, matches: &[Match]) {
+        if let Some(bytes) = question.bytes().filter(|_| matches.len() <= MAX_FLIGHTS) {
+            self.answers.insert(bytes.into(), matches.into());
+        }
+    }
+
+    /// Questions that were answered without the index, and by it.
+    pub(crate) fn lookups(&self) -> [u64; 2] {
+        [&self.found, &self.missing].map(|count| count.load(Ordering::Relaxed))
+    }
+}
