@@ -152,6 +152,32 @@ pub fn resolved(
     resolve::page(snapshot, *publisher, page, signals, &[slot("article-end"), slot("sidebar")])
 }
 
+/// A page that is another one in one respect only.
+fn varied_in(
+    what: usize,
+    (page, country, publisher): &(PageInput, &'static str, u32),
+    (other, other_country, other_publisher): &(PageInput, &'static str, u32),
+) -> (PageInput, &'static str, u32) {
+    let (mut page, mut country, mut publisher) = (page.clone(), *country, *publisher);
+    match what {
+        0 => page.topics.clone_from(&other.topics),
+        1 => page.entities.clone_from(&other.entities),
+        2 => page.keywords.clone_from(&other.keywords),
+        3 => page.region.clone_from(&other.region),
+        4 => page.language.clone_from(&other.language),
+        5 => page.sensitive.clone_from(&other.sensitive),
+        6 => page.shown.clone_from(&other.shown),
+        7 => page.custom.clone_from(&other.custom),
+        8 => country = other_country,
+        9 => publisher = *other_publisher,
+        _ => {
+            let (topics, entities) = (page.topics, page.entities);
+            page = PageInput { topics, entities, ..other.clone() };
+        }
+    }
+    (page, country, publisher)
+}
+
 /// Selects for all slots as the server does, assuming that every reservation succeeds.
 fn choose_all(request: &Request<'_>) -> Vec<Outcome> {
     let mut taken = Exclusions::default();
@@ -202,7 +228,7 @@ proptest! {
 
     #[test]
     fn a_known_answer_of_the_index_changes_no_decision_at_any_time_in_any_state(
-        which in 0usize..4, input in input(), ids: [u128; 2], times in [0i64..4_000_000_000_000, 0i64..4_000_000_000_000],
+        which in 0usize..4, input in input(), other in input(), varied in 0usize..11, ids: [u128; 2], times in [0i64..4_000_000_000_000, 0i64..4_000_000_000_000],
         spent in prop::collection::btree_set(0u32..300, 0..20),
         paced in prop::collection::btree_map(0u32..300, any::<u32>(), 0..40),
         tickets in prop::collection::btree_map(0u32..300, (prop_oneof![Just(0), Just(Ticket::ALL), any::<u32>()], 0u32..9), 0..40),
@@ -225,8 +251,10 @@ proptest! {
             choose_all(&Request { world: &worlds[0], page: &page, now_ms: times[0], id: ids[0] });
         }
         let before = base.snapshot.index_questions()[0];
-        for (world, (now_ms, id)) in worlds.iter().zip(times.into_iter().zip(ids)) {
-            let request = Request { world, page: &page, now_ms, id };
+        let similar = resolved(&base.snapshot, &varied_in(varied, &input, &other));
+        let moments = worlds.iter().zip(times.into_iter().zip(ids));
+        for (page, (world, (now_ms, id))) in [&page, &similar].into_iter().flat_map(|page| moments.clone().map(move |one| (page, one))) {
+            let request = Request { world, page, now_ms, id };
             let (chosen, traced) = (choose_all(&request), trace::trace(&request, &[]));
             for (chosen, traced) in chosen.iter().zip(&traced) {
                 prop_assert_eq!(&chosen.result, &traced.result);
