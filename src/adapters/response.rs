@@ -9,6 +9,7 @@ use crate::http::public::ignored::IGNORED;
 use crate::selection::choose::Winner;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use bumpalo::Bump;
 use hashbrown::HashMap;
 use std::cell::RefCell;
 
@@ -75,11 +76,12 @@ pub(crate) fn map_slots<T>(
     decided: &PageDecision,
     mut render: impl FnMut(usize, SlotResult<'_>) -> T,
 ) -> Vec<T> {
+    let texts = Bump::new();
     let slots = decided.slots.iter().enumerate();
     slots
         .map(|(at, slot)| {
             let filled = slot.result.as_ref().map_err(|reason| *reason);
-            let unit = delivery.rendered(decided, at);
+            let unit = delivery.rendered(decided, at, &texts);
             render(at, unit.and_then(|unit| Ok((unit, &filled?.win))))
         })
         .collect()

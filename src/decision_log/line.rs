@@ -9,6 +9,7 @@ use crate::selection::page::Page;
 use crate::selection::rotation::{Row, Scope};
 use crate::selection::rules::Mask;
 use crate::selection::snapshot::{Closed, State, Ticket};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// One record of the log.
@@ -183,7 +184,7 @@ pub(crate) struct DecisionLine {
     /// A test: never counts.
     pub(crate) test: bool,
     /// The slots, in request order.
-    pub(crate) slots: Vec<SlotLine>,
+    pub(crate) slots: SmallVec<[SlotLine; 2]>,
 }
 
 /// The result of one slot.

@@ -47,7 +47,7 @@ pub(super) fn decision(at_ms: i64, state: u64) -> DecisionLine {
         url: Some("news.example/a".into()),
         forced: None,
         test: false,
-        slots: vec![SlotLine {
+        slots: smallvec::smallvec![SlotLine {
             masked: vec![Mask::reservation_lost(3), Mask::rejected(4), Mask::creative(5)],
             result: Err(NoFill::AllPaced),
         }],

@@ -8,6 +8,7 @@ use crate::decision_log::segment_file::Unreadable;
 use crate::decision_log::segments::{DecisionLogOptions, OpenSegment, Segments};
 use crate::decision_log::stored;
 use crate::selection::snapshot::State;
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
@@ -17,6 +18,11 @@ const MAX_BUFFERED_BYTES: usize = 32 * 1024 * 1024;
 
 /// How much later than its time a decision may be logged, in milliseconds.
 const LATENESS_MS: i64 = 1_000;
+
+thread_local! {
+    /// The line that this thread adds: encoded before the buffer is locked, for which all threads wait.
+    static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A running log. Dropping it writes the buffer.
 pub(crate) struct DecisionLog {
@@ -109,7 +115,7 @@ impl DecisionLog {
     /// Logs a world; decisions made on it may follow.
     pub(crate) fn record_world(&self, world: WorldLine) {
         let mut buffer = self.buffer();
-        buffer.push(|bytes| stored::encode_world(&world, bytes));
+        push_line(&mut buffer.bytes, |bytes| stored::encode_world(&world, bytes));
         buffer.now = Arc::new(world);
     }
 
@@ -122,18 +128,22 @@ impl DecisionLog {
         if let (Some(canary), Some(state)) = (&mut now.canary, of_canary) {
             canary.world.state = state.clone();
         }
-        buffer.push(|bytes| stored::encode_change(&change, bytes));
+        push_line(&mut buffer.bytes, |bytes| stored::encode_change(&change, bytes));
     }
 
     /// Logs a decision; `false` when the buffer is full.
     pub(crate) fn record_decision(&self, line: &DecisionLine) -> bool {
-        let mut buffer = self.buffer();
-        if buffer.bytes.len() > MAX_BUFFERED_BYTES {
-            return false;
-        }
-        buffer.at_ms = buffer.at_ms.max(line.at_ms);
-        buffer.push(|bytes| stored::encode_decision(line, bytes));
-        true
+        ENCODED.with_borrow_mut(|encoded| {
+            encoded.clear();
+            push_line(encoded, |bytes| stored::encode_decision(line, bytes));
+            let mut buffer = self.buffer();
+            if buffer.bytes.len() > MAX_BUFFERED_BYTES {
+                return false;
+            }
+            buffer.at_ms = buffer.at_ms.max(line.at_ms);
+            buffer.bytes.extend_from_slice(encoded);
+            true
+        })
     }
 
     /// Returns when everything logged so far is on disk, or the disk has failed.
@@ -162,15 +172,13 @@ impl Drop for DecisionLog {
     }
 }
 
-impl Buffer {
-    /// Adds the line that `encode` appends.
-    fn push(&mut self, encode: impl FnOnce(Vec<u8>) -> Vec<u8>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        self.bytes = encode(std::mem::take(&mut self.bytes));
-        let length = u32::try_from(self.bytes.len() - start - 4).expect("a line is short");
-        self.bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
-    }
+/// Adds the line that `encode` appends, after its length.
+fn push_line(bytes: &mut Vec<u8>, encode: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; 4]);
+    *bytes = encode(std::mem::take(bytes));
+    let length = u32::try_from(bytes.len() - start - 4).expect("a line is short");
+    bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 fn run(shared: &SharedBuffer, segments: &mut Segments) {

@@ -6,6 +6,7 @@ pub(crate) mod decide;
 pub(crate) mod disk_guard;
 pub(crate) mod feed;
 mod forced;
+pub(crate) mod json_text;
 pub(crate) mod page_url;
 pub(crate) mod reader;
 pub(crate) mod rendered_unit;
@@ -17,6 +18,7 @@ mod shadow_sampler;
 mod stage_sampler;
 pub(crate) mod tokens;
 pub(crate) mod unit;
+pub(crate) mod unit_json;
 
 use crate::clock::Clock;
 use crate::config::CurrentSettings;

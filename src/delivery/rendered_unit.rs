@@ -9,7 +9,6 @@ use crate::selection::page::RegionBasis;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use smallvec::{SmallVec, smallvec};
-use std::borrow::Cow;
 
 /// A unit with everything a page needs to show it and report its events.
 #[derive(Serialize, JsonSchema)]
@@ -18,7 +17,7 @@ pub(crate) struct RenderedUnit<'a> {
     #[schemars(extend("const" = true))]
     pub(crate) fill: bool,
     /// The decision's id.
-    pub(crate) decision_id: String,
+    pub(crate) decision_id: &'a str,
     /// Tier of the winning flight.
     pub(crate) tier: Tier,
     /// The advertiser.
@@ -36,7 +35,7 @@ pub(crate) struct RenderedUnit<'a> {
     /// `rel` attribute for every link of the unit.
     pub(crate) rel: &'static str,
     /// URLs for reporting events.
-    pub(crate) event_urls: EventUrls,
+    pub(crate) event_urls: EventUrls<'a>,
     /// Impressions received after this time are not counted.
     pub(crate) impression_until: Timestamp,
     /// Viewable impressions, clicks and copies received after this time are not counted.
@@ -81,11 +80,11 @@ pub(crate) struct UnitCreative<'a> {
     #[schemars(extend("enum" = ["ltr", "rtl"]))]
     pub(crate) direction: &'static str,
     /// The line above the headline.
-    pub(crate) kicker: Option<Cow<'a, str>>,
+    pub(crate) kicker: Option<&'a str>,
     /// The headline.
-    pub(crate) headline: Cow<'a, str>,
+    pub(crate) headline: &'a str,
     /// The body text.
-    pub(crate) body: Cow<'a, str>,
+    pub(crate) body: &'a str,
     /// A claim with its source.
     pub(crate) proof: Option<UnitProof<'a>>,
     /// A terminal command.
@@ -94,7 +93,7 @@ pub(crate) struct UnitCreative<'a> {
     #[schemars(with = "Vec<UnitCta<'a>>")]
     pub(crate) ctas: SmallVec<[UnitCta<'a>; 2]>,
     /// Click URL of the unit itself: that of the main call to action.
-    pub(crate) click_url: String,
+    pub(crate) click_url: &'a str,
     /// Host name of the landing page.
     pub(crate) landing_domain: &'a str,
     /// The advertiser's logo, to show beside the sponsor line.
@@ -145,7 +144,7 @@ pub(crate) struct UnitCommand<'a> {
     /// The output line shown below it.
     pub(crate) output: &'a str,
     /// URL for reporting that it was copied.
-    pub(crate) copy_url: String,
+    pub(crate) copy_url: &'a str,
     /// Text of the copy button.
     pub(crate) copy_text: &'a str,
     /// Text of the button after copying.
@@ -162,7 +161,7 @@ pub(crate) struct UnitCta<'a> {
     /// Text of the link.
     pub(crate) text: &'a str,
     /// Click URL: records the click and redirects to the landing page.
-    pub(crate) click_url: String,
+    pub(crate) click_url: &'a str,
 }
 
 /// A price with the details that price advertising rules require.
@@ -195,9 +194,9 @@ pub(crate) struct UnitLabel<'a> {
     /// Language of the label, as a BCP 47 tag.
     pub(crate) language: &'a str,
     /// Accessible label for screen readers.
-    pub(crate) aria: Cow<'a, str>,
+    pub(crate) aria: &'a str,
     /// The line that names the sponsor, in the language of `transparency`.
-    pub(crate) sponsor_line: String,
+    pub(crate) sponsor_line: &'a str,
     /// Version of the reviewed label table that it comes from.
     pub(crate) ruleset: &'a str,
     /// How the reader's region was determined.
@@ -212,24 +211,24 @@ pub(crate) struct Transparency<'a> {
     /// Who paid.
     pub(crate) paid_by: &'a str,
     /// Why it is on this page.
-    pub(crate) why: Cow<'a, str>,
+    pub(crate) why: &'a str,
     /// Text of the link to the "why this" page.
     pub(crate) why_text: &'a str,
     /// Language of these texts, as a BCP 47 tag.
     pub(crate) language: &'a str,
     /// URL of the "why this" page.
-    pub(crate) why_url: String,
+    pub(crate) why_url: &'a str,
 }
 
 /// URLs for reporting events; absent for events that are not measured.
 #[derive(Default, Serialize, JsonSchema)]
-pub(crate) struct EventUrls {
+pub(crate) struct EventUrls<'a> {
     /// To request when the unit begins to render in a visible document.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) impression: Option<String>,
+    pub(crate) impression: Option<&'a str>,
     /// To request when at least half of the unit was in view for one second.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) viewable: Option<String>,
+    pub(crate) viewable: Option<&'a str>,
 }
 
 /// A time in unix milliseconds, serialized as RFC 3339 to the second.
@@ -237,20 +236,25 @@ pub(crate) struct EventUrls {
 #[schemars(transparent)]
 pub(crate) struct Timestamp(#[schemars(with = "String")] pub(crate) i64);
 
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = jiff::Timestamp::from_second(self.0.div_euclid(1_000)).unwrap_or_default();
-        serializer.collect_str(&at)
+impl Timestamp {
+    /// The time, to the second.
+    pub(crate) fn seconds(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.0.div_euclid(1_000)).unwrap_or_default()
     }
 }
 
-impl RenderedUnit<'static> {
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.seconds())
+    }
+}
+
+impl<'a> RenderedUnit<'a> {
     /// The unit of the API's example reply.
-    pub(crate) fn example() -> RenderedUnit<'static> {
-        let url = |path: &str| format!("https://units.example{path}");
+    pub(crate) fn example() -> RenderedUnit<'a> {
         RenderedUnit {
             fill: true,
-            decision_id: "0198c0de-1f2e-7a3b-8c4d-5e6f70819201".to_owned(),
+            decision_id: "0198c0de-1f2e-7a3b-8c4d-5e6f70819201",
             tier: Tier::Standard,
             advertiser: UnitAdvertiser { id: "zahid-host", name: "zahid.host" },
             campaign: "zahid-launch",
@@ -262,14 +266,10 @@ impl RenderedUnit<'static> {
                 style: Style::Terminal,
                 language: "en",
                 direction: "ltr",
-                kicker: Some(
-                    "reading about AI infrastructure? ship yours in a single git push.".into(),
-                ),
-                headline: "Run your AI side-project on zahid.host".into(),
-                body:
-                    "Push a repository and get a running service with its own address, logs and a \
-                       certificate."
-                        .into(),
+                kicker: Some("reading about AI infrastructure? ship yours in a single git push."),
+                headline: "Run your AI side-project on zahid.host",
+                body: "Push a repository and get a running service with its own address, logs and a \
+                       certificate.",
                 proof: Some(UnitProof {
                     text: "4,200+ EU-deployed projects",
                     source: "zahid.host, own count of running projects",
@@ -278,7 +278,7 @@ impl RenderedUnit<'static> {
                 command: Some(UnitCommand {
                     text: "git push zahid main",
                     output: "Live at https://your-agent.zahid.host",
-                    copy_url: url("/e/AQEAcopy"),
+                    copy_url: "https://units.example/e/AQEAcopy",
                     copy_text: "copy",
                     copied_text: "copied",
                     aria: "command for a terminal",
@@ -287,11 +287,15 @@ impl RenderedUnit<'static> {
                     UnitCta {
                         id: "primary",
                         text: "Get free account",
-                        click_url: url("/c/AQEAprimary"),
+                        click_url: "https://units.example/c/AQEAprimary",
                     },
-                    UnitCta { id: "pricing", text: "Pricing", click_url: url("/c/AQEApricing") },
+                    UnitCta {
+                        id: "pricing",
+                        text: "Pricing",
+                        click_url: "https://units.example/c/AQEApricing"
+                    },
                 ],
-                click_url: url("/c/AQEAprimary"),
+                click_url: "https://units.example/c/AQEAprimary",
                 landing_domain: "zahid.host",
                 logo: None,
                 image: None,
@@ -309,23 +313,23 @@ impl RenderedUnit<'static> {
             label: UnitLabel {
                 text: "Anzeige",
                 language: "de",
-                aria: Cow::Borrowed("Anzeige, bezahlter Inhalt"),
-                sponsor_line: "präsentiert von zahid.host".to_owned(),
+                aria: "Anzeige, bezahlter Inhalt",
+                sponsor_line: "präsentiert von zahid.host",
                 ruleset: "adjacent-2026-11",
                 region_basis: RegionBasis::Declared,
             },
             transparency: Transparency {
                 on_behalf_of: "zahid.host",
                 paid_by: "Zahid Hosting GmbH",
-                why: "erscheint, weil es auf dieser Seite um AI infrastructure geht".into(),
+                why: "erscheint, weil es auf dieser Seite um AI infrastructure geht",
                 why_text: "warum das",
                 language: "de",
-                why_url: url("/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201"),
+                why_url: "https://units.example/w/0198c0de-1f2e-7a3b-8c4d-5e6f70819201",
             },
             rel: "sponsored nofollow noopener",
             event_urls: EventUrls {
-                impression: Some(url("/e/AQEAimpression")),
-                viewable: Some(url("/e/AQEAviewable")),
+                impression: Some("https://units.example/e/AQEAimpression"),
+                viewable: Some("https://units.example/e/AQEAviewable"),
             },
             impression_until: Timestamp(1_795_608_900_000),
             click_until: Timestamp(1_795_615_200_000),

@@ -7,8 +7,8 @@
 
 use crate::domain::attribution::{OTHER_NUMBER, PageNumbers};
 use crate::domain::targeting::PageFacts;
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
 /// Most different pages of a campaign, and of a publisher's unfilled slots, in an hour.
@@ -30,7 +30,7 @@ pub(super) enum ReportedTo {
 #[derive(Default)]
 pub(super) struct ReportedRows {
     shards: [Mutex<Hour>; SHARDS],
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 #[derive(Default)]

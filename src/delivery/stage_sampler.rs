@@ -79,7 +79,7 @@ pub(super) mod tests {
             url: None,
             forced: None,
             test: false,
-            slots: vec![SlotLine { masked: Vec::new(), result }],
+            slots: smallvec::smallvec![SlotLine { masked: Vec::new(), result }],
         };
         (Arc::new(live), line)
     }

@@ -9,6 +9,9 @@ use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::selection::page::RegionBasis;
 use crate::token::Token;
+use crate::token::keyring::TOKEN_CHARS;
+use bumpalo::Bump;
+use bumpalo::collections::String;
 
 impl Delivery {
     fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
@@ -39,27 +42,32 @@ impl Delivery {
         }
     }
 
-    /// The unit of a slot with its event URLs, or the no-fill reason.
+    /// The unit of a slot with its event URLs, or the no-fill reason. `texts` keeps its texts.
     pub(crate) fn rendered<'d>(
         &self,
         decided: &'d PageDecision,
         slot: usize,
+        texts: &'d Bump,
     ) -> Result<RenderedUnit<'d>, NoFill> {
         let filled = decided.slots[slot].result.as_ref().map_err(|reason| *reason)?;
-        let mut unit = unit::with_images(decided, &filled.win).ok_or(NoFill::LabelUnavailable)?;
+        let mut unit =
+            unit::with_images(decided, &filled.win, texts).ok_or(NoFill::LabelUnavailable)?;
         let mut token = self.impression_token(decided, slot, filled);
         let keyring = self.parts.keyring.load();
+        let public_url = &*self.parts.public_url;
+        let address = |path: &str, last: &str| {
+            let length = public_url.len() + path.len() + last.len();
+            let mut address = String::with_capacity_in(length, texts);
+            [public_url, path, last].iter().for_each(|part| address.push_str(part));
+            address.into_bump_str()
+        };
         // Tokens of one decision differ in kind, call to action and price.
         let mut url = |kind, cta| {
             token.kind = kind;
             token.cta = cta;
             token.price = price(decided, filled, kind);
             let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
-            let mut url = String::with_capacity(self.parts.public_url.len() + path.len() + 128);
-            url.push_str(&self.parts.public_url);
-            url.push_str(path);
-            keyring.seal_into(&token, &mut url);
-            url
+            address(path, keyring.seal_into(&token, &mut [0; TOKEN_CHARS]))
         };
         let windows = self.parts.settings.get().windows;
         let measurement = measurement(decided);
@@ -72,18 +80,24 @@ impl Delivery {
             cta.click_url = url(EventKind::Click, at);
         }
         let first = unit.creative.ctas.first();
-        unit.creative.click_url = first.map(|cta| cta.click_url.clone()).unwrap_or_default();
+        unit.creative.click_url = first.map(|cta| cta.click_url).unwrap_or_default();
         if let Some(command) = &mut unit.creative.command {
             command.copy_url = url(EventKind::Copy, 0);
         }
         let until = |seconds: u32| Timestamp(decided.at_ms + i64::from(seconds) * 1_000);
         unit.impression_until = until(windows.impression_seconds);
         unit.click_until = until(windows.click_seconds);
-        unit.decision_id = uuid::Uuid::from_u128(decided.slots[slot].id).to_string();
-        unit.transparency.why_url = format!("{}/w/{}", self.parts.public_url, unit.decision_id);
+        unit.decision_id = id_text(decided.slots[slot].id, texts);
+        unit.transparency.why_url = address("/w/", unit.decision_id);
         unit.test = decided.test;
         Ok(unit)
     }
+}
+
+/// The text of an id.
+pub(crate) fn id_text(id: u128, texts: &Bump) -> &str {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    texts.alloc_str(uuid::Uuid::from_u128(id).hyphenated().encode_lower(&mut text))
 }
 
 /// The amount that an event of a decision bills if it counts.

@@ -15,15 +15,19 @@ use crate::selection::choose::Winner;
 use crate::selection::page::Page;
 use crate::selection::snapshot::Snapshot;
 use crate::world::images::ServedImage;
+use bumpalo::Bump;
+use bumpalo::collections::String;
 use std::borrow::Cow;
 
-/// The content of a chosen unit: everything but images, ids and URLs. `None` only if the label that
-/// made it eligible is missing, which cannot happen within one snapshot.
+/// The content of a chosen unit: everything but images, ids and URLs. `texts` keeps those that are not in
+/// the snapshot as they are shown. `None` only if the label that made it eligible is missing, which cannot
+/// happen within one snapshot.
 pub(crate) fn content<'a>(
     snapshot: &'a Snapshot,
     page: &Page,
     win: &Winner,
     now_ms: i64,
+    texts: &'a Bump,
 ) -> Option<RenderedUnit<'a>> {
     let inventory = &snapshot.inventory;
     let flight = &snapshot.flights[win.place];
@@ -39,18 +43,18 @@ pub(crate) fn content<'a>(
         wording.map_or((None, None), |own| (own.headline.as_ref(), own.body.as_ref()));
     let names = matched_names(snapshot, win);
     let why = match names.topic.or(names.entity) {
-        Some(name) => Cow::Owned(words.because.replace("{match}", name)),
-        None => Cow::Borrowed(&*words.because_site),
+        Some(name) => replaced(&words.because, "{match}", name, texts),
+        None => &*words.because_site,
     };
     let price = creative.price.as_ref().filter(|price| is_valid(price.valid_until, now_ms));
     let ctas = creative.ctas.iter().map(|cta| UnitCta {
         id: cta.id.as_str(),
         text: &cta.text,
-        click_url: String::new(),
+        click_url: "",
     });
     Some(RenderedUnit {
         fill: true,
-        decision_id: String::new(),
+        decision_id: "",
         tier: flight.tier,
         advertiser: UnitAdvertiser { id: advertiser.id.as_str(), name: &advertiser.name },
         campaign: campaign.id.as_str(),
@@ -62,9 +66,9 @@ pub(crate) fn content<'a>(
             style: win.style,
             language: language.as_str(),
             direction: language.direction(),
-            kicker: creative.kicker.as_ref().and_then(|kicker| echo(snapshot, kicker, win)),
-            headline: text(snapshot, headline.unwrap_or(&creative.headline), win),
-            body: text(snapshot, body.unwrap_or(&creative.body), win),
+            kicker: creative.kicker.as_ref().and_then(|kicker| echo(snapshot, kicker, win, texts)),
+            headline: text(snapshot, headline.unwrap_or(&creative.headline), win, texts),
+            body: text(snapshot, body.unwrap_or(&creative.body), win, texts),
             proof: proof(snapshot, creative, page.viewer.country, now_ms).map(|proof| UnitProof {
                 text: &proof.text,
                 source: &proof.source,
@@ -73,13 +77,13 @@ pub(crate) fn content<'a>(
             command: creative.command.as_ref().map(|command| UnitCommand {
                 text: &command.text,
                 output: &command.output,
-                copy_url: String::new(),
+                copy_url: "",
                 copy_text: &inside.copy,
                 copied_text: &inside.copied,
                 aria: &inside.command,
             }),
             ctas: ctas.collect(),
-            click_url: String::new(),
+            click_url: "",
             landing_domain: landing(snapshot, win),
             logo: None,
             image: None,
@@ -97,8 +101,11 @@ pub(crate) fn content<'a>(
         label: UnitLabel {
             text: label.text,
             language: label.language.as_str(),
-            aria: label.aria,
-            sponsor_line: label.sponsor_line.replace("{sponsor}", &advertiser.name),
+            aria: match label.aria {
+                Cow::Borrowed(text) => text,
+                Cow::Owned(text) => texts.alloc_str(&text),
+            },
+            sponsor_line: replaced(label.sponsor_line, "{sponsor}", &advertiser.name, texts),
             ruleset: &snapshot.labels.ruleset,
             region_basis: page.viewer.basis,
         },
@@ -108,7 +115,7 @@ pub(crate) fn content<'a>(
             why,
             why_text: &words.why,
             language: words.language.as_str(),
-            why_url: String::new(),
+            why_url: "",
         },
         rel: "sponsored nofollow noopener",
         event_urls: EventUrls::default(),
@@ -122,9 +129,13 @@ pub(crate) fn content<'a>(
 }
 
 /// The content with the images that are available (stored and intact).
-pub(crate) fn with_images<'a>(decided: &'a PageDecision, win: &Winner) -> Option<RenderedUnit<'a>> {
+pub(crate) fn with_images<'a>(
+    decided: &'a PageDecision,
+    win: &Winner,
+    texts: &'a Bump,
+) -> Option<RenderedUnit<'a>> {
     let live = &*decided.live;
-    let mut unit = content(live.snapshot(), &decided.page, win, decided.at_ms)?;
+    let mut unit = content(live.snapshot(), &decided.page, win, decided.at_ms, texts)?;
     let images = &live.bindings.images;
     let logo = images.logo(live.snapshot().flights[win.place].advertiser);
     unit.creative.logo = logo.map(|shown| image(shown, unit.advertiser.name));
@@ -162,17 +173,22 @@ fn matched_names<'a>(snapshot: &'a Snapshot, win: &Winner) -> MatchedNames<'a> {
 }
 
 /// A text with its slots filled.
-fn text<'a>(snapshot: &Snapshot, text: &'a AdText, win: &Winner) -> Cow<'a, str> {
+fn text<'a>(snapshot: &Snapshot, text: &'a AdText, win: &Winner, texts: &'a Bump) -> &'a str {
     match text {
-        AdText::Plain(text) => Cow::Borrowed(text),
-        AdText::Echo(text) => echo(snapshot, text, win).unwrap_or_default(),
+        AdText::Plain(text) => text,
+        AdText::Echo(text) => echo(snapshot, text, win, texts).unwrap_or_default(),
     }
 }
 
 /// A text with the matched names in its slots, if it lists them; else its fallback.
-fn echo<'a>(snapshot: &Snapshot, own: &'a EchoText, win: &Winner) -> Option<Cow<'a, str>> {
+fn echo<'a>(
+    snapshot: &Snapshot,
+    own: &'a EchoText,
+    win: &Winner,
+    texts: &'a Bump,
+) -> Option<&'a str> {
     if !own.text.contains('{') {
-        return Some(Cow::Borrowed(&own.text));
+        return Some(&own.text);
     }
     let listed = |id: &str| own.echo.iter().any(|one| one == id);
     let topic = win.matched.topic.filter(|topic| listed(snapshot.taxonomy.id(*topic).as_str()));
@@ -182,7 +198,22 @@ fn echo<'a>(snapshot: &Snapshot, own: &'a EchoText, win: &Winner) -> Option<Cow<
         topic.map(|topic| snapshot.taxonomy.name(topic)),
         entity.map(|entity| snapshot.entities.name(entity)),
     );
-    filled.map(Cow::Owned).or(own.fallback.as_deref().map(Cow::Borrowed))
+    filled.map(|filled| &*texts.alloc_str(&filled)).or(own.fallback.as_deref())
+}
+
+/// A text with `name` in place of `placeholder`.
+fn replaced<'a>(text: &str, placeholder: &str, name: &str, texts: &'a Bump) -> &'a str {
+    let mut filled = String::with_capacity_in(text.len() + name.len(), texts);
+    let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        let after = from.strip_prefix(placeholder);
+        filled.push_str(before);
+        filled.push_str(after.map_or("{", |_| name));
+        rest = after.unwrap_or(&from[1..]);
+    }
+    filled.push_str(rest);
+    filled.into_bump_str()
 }
 
 fn proof<'a>(
@@ -205,5 +236,19 @@ fn is_valid(until: jiff::Timestamp, now_ms: i64) -> bool {
 /// The host of a validated URL.
 fn host(address: &str) -> &str {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    rest.split(['/', '?', '#', ':']).next().unwrap_or(rest)
+    let end = rest.bytes().position(|byte| b"/?#:".contains(&byte));
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_takes_every_place_of_its_placeholder_and_no_other() {
+        let texts = Bump::new();
+        for text in ["{x}", "a{x}b", "{x}{x}", "{y} {x", "{", "ü{x}ü{", "{{x}}", ""] {
+            assert_eq!(replaced(text, "{x}", "{x}y", &texts), text.replace("{x}", "{x}y"));
+        }
+    }
 }

@@ -7,6 +7,7 @@ use garde::Validate;
 use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 
 /// The table as written in `config/labels.toml`.
@@ -261,9 +262,10 @@ impl Labels {
             Some(country) => self.by_country.get(&country)?,
             None => &self.unknown,
         };
+        let tags = covering(language);
         let of = |rows: &[usize]| {
             let mut rows = rows.iter().map(|at| &self.rows[*at]);
-            rows.find(|row| row.language.covers(language))
+            rows.find(|row| tags.contains(&row.language.as_str()))
         };
         let own = of(rows);
         let first = &self.rows[*rows.first()?];
@@ -290,8 +292,14 @@ impl Labels {
     }
 }
 
+/// The tags of the languages that cover a language.
+fn covering(language: &Language) -> SmallVec<[&str; 4]> {
+    language.covering().collect()
+}
+
 fn words_in<'a>(all: &'a [Words], language: &Language) -> Option<&'a Words> {
-    let in_language = all.iter().find(|words| words.language.covers(language));
+    let tags = covering(language);
+    let in_language = all.iter().find(|words| tags.contains(&words.language.as_str()));
     in_language.or_else(|| all.iter().find(|words| words.language.primary() == "en"))
 }
 

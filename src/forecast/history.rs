@@ -246,7 +246,8 @@ impl Sample {
         if !stratum.keeps(hash) {
             return;
         }
-        let (at_ms, page, url, slots) = (line.at_ms, line.page, line.url, line.slots.into());
+        let (at_ms, page, url, slots) =
+            (line.at_ms, line.page, line.url, line.slots.into_vec().into());
         stratum.decisions.push(Recorded { at_ms, version, page, url, slots, hash });
         self.total += 1;
         self.total -= stratum.thin(self.kept);

@@ -188,7 +188,16 @@ impl Recorder {
             });
         }
         let (test, forced, url) = (false, None, None);
-        DecisionLine { request, at_ms, state: self.state, page, url, forced, test, slots }
+        DecisionLine {
+            request,
+            at_ms,
+            state: self.state,
+            page,
+            url,
+            forced,
+            test,
+            slots: slots.into(),
+        }
     }
 
     fn with<T>(&self, run: impl FnOnce(&std::path::Path, &Recorded<'_>) -> T) -> T {

@@ -54,7 +54,10 @@ fn log(folder: &Path, snapshot: &Snapshot, decisions: u32) {
             url: None,
             forced: None,
             test: number % 5 == 0,
-            slots: vec![SlotLine { masked: Vec::new(), result: Err(NoFill::LabelUnavailable) }],
+            slots: smallvec::smallvec![SlotLine {
+                masked: Vec::new(),
+                result: Err(NoFill::LabelUnavailable)
+            }],
         });
         if number % 1_000 == 0 {
             log.flush();

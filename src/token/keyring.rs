@@ -1,6 +1,7 @@
 //! The keyring that seals and opens tokens.
 
 use crate::domain::event::TokenRejection;
+use crate::token::fixed_nonce::FixedNonceSealer;
 use crate::token::payload::{PAYLOAD_BYTES, Token, VERSION};
 use aes_gcm_siv::{AeadInOut, Aes256GcmSiv, KeyInit, Nonce, Tag};
 use base64::Engine;
@@ -40,7 +41,8 @@ pub(crate) enum InvalidKeyring {
 struct Key {
     kid: u8,
     age: KeyAge,
-    cipher: Aes256GcmSiv,
+    sealer: FixedNonceSealer,
+    opener: Aes256GcmSiv,
 }
 
 /// The keys in use. Revoked keys are absent, so their tokens count as forged.
@@ -66,7 +68,9 @@ impl Keyring {
             if ring.iter().any(|key| key.kid == kid) {
                 return Err(InvalidKeyring::DuplicateId(kid));
             }
-            ring.push(Key { kid, age, cipher: Aes256GcmSiv::new(secret.into()) });
+            let (sealer, opener) =
+                (FixedNonceSealer::new(secret), Aes256GcmSiv::new(secret.into()));
+            ring.push(Key { kid, age, sealer, opener });
         }
         let current = ring.iter().filter(|key| key.age == KeyAge::Current).count();
         if current != 1 {
@@ -76,33 +80,23 @@ impl Keyring {
         Ok(Keyring { keys: ring })
     }
 
-    /// Seals a token and appends its text, [`TOKEN_CHARS`] characters, to `out`. Allocates only if
-    /// `out` lacks capacity.
-    pub(crate) fn seal_into(&self, token: &Token, out: &mut String) {
+    /// Seals a token and returns its text, which fills `text`.
+    pub(crate) fn seal_into<'t>(&self, token: &Token, text: &'t mut [u8; TOKEN_CHARS]) -> &'t str {
         let key = self.keys.first().expect("a keyring has a current key, and it is first");
-        let head = [token.version(), key.kid];
-        let mut payload = token.encode();
-        let tag = key
-            .cipher
-            .encrypt_inout_detached(&Nonce::default(), &head, payload.as_mut_slice().into())
-            .expect("a payload is far shorter than the cipher's limit");
         let mut bytes = [0; SEALED_BYTES];
-        bytes[..HEAD_BYTES].copy_from_slice(&head);
-        bytes[HEAD_BYTES..HEAD_BYTES + PAYLOAD_BYTES].copy_from_slice(&payload);
-        bytes[HEAD_BYTES + PAYLOAD_BYTES..].copy_from_slice(&tag);
-        let mut text = [0; TOKEN_CHARS];
-        URL_SAFE_NO_PAD
-            .encode_slice(bytes, &mut text)
-            .expect("128 characters hold 96 bytes in base64");
-        out.push_str(std::str::from_utf8(&text).expect("base64 is ASCII"));
+        let (head, sealed) = bytes.split_at_mut(HEAD_BYTES);
+        let (payload, tag) = sealed.split_at_mut(PAYLOAD_BYTES);
+        head.copy_from_slice(&[token.version(), key.kid]);
+        payload.copy_from_slice(&token.encode());
+        tag.copy_from_slice(&key.sealer.seal(head, payload));
+        URL_SAFE_NO_PAD.encode_slice(bytes, text).expect("128 characters hold 96 bytes in base64");
+        std::str::from_utf8(text).expect("base64 is ASCII")
     }
 
     /// Seals a token and returns its text.
     #[cfg(test)]
     pub(crate) fn seal(&self, token: &Token) -> String {
-        let mut text = String::with_capacity(TOKEN_CHARS);
-        self.seal_into(token, &mut text);
-        text
+        self.seal_into(token, &mut [0; TOKEN_CHARS]).to_owned()
     }
 
     /// Opens a token and returns it with the state of its key. Never panics, whatever the text. The
@@ -130,7 +124,7 @@ impl Keyring {
         let key = self.keys.iter().find(|key| key.kid == kid);
         let key = key.ok_or(TokenRejection::UnknownKey)?;
         let mut payload = *payload;
-        key.cipher
+        key.opener
             .decrypt_inout_detached(&Nonce::default(), head, payload.as_mut_slice().into(), &tag)
             .map_err(|_| Forged)?;
         let token = Token::decode(&payload).filter(|token| token.version() == version);

@@ -16,6 +16,7 @@
 //! The event kind is inside the sealed part, so an impression token cannot be used for a click.
 //! Tokens contain nothing about the reader.
 
+mod fixed_nonce;
 pub(crate) mod keyring;
 pub(crate) mod payload;
 

@@ -18,15 +18,15 @@ impl RenderedUnit<'_> {
     }
 
     fn head_link(&self) -> Option<&str> {
-        link(&self.creative.click_url)
+        link(self.creative.click_url)
     }
 
     fn why_link(&self) -> Option<&str> {
-        link(&self.transparency.why_url)
+        link(self.transparency.why_url)
     }
 
     fn pixel_link(&self) -> Option<&str> {
-        self.event_urls.impression.as_deref().and_then(link)
+        self.event_urls.impression.and_then(link)
     }
 
     fn shown_logo(&self) -> Option<UnitImage<'_>> {
@@ -62,7 +62,7 @@ impl UnitImage<'_> {
 
 impl UnitCta<'_> {
     fn link(&self) -> Option<&str> {
-        link(&self.click_url)
+        link(self.click_url)
     }
 }
 

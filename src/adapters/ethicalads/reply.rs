@@ -58,7 +58,7 @@ impl<'a> Reply<'a> {
     ) -> Reply<'a> {
         let creative = &unit.creative;
         let cta = creative.ctas.first().map_or("", |cta| cta.text);
-        let body: Vec<&str> = [&*creative.headline, &*creative.body]
+        let body: Vec<&str> = [creative.headline, creative.body]
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect();
@@ -68,19 +68,19 @@ impl<'a> Reply<'a> {
             body: body.join(" "),
             html: web::unit::ethicalads(unit, place.kind()),
             image: creative.image.as_ref().map(|image| image.url),
-            link: &creative.click_url,
+            link: creative.click_url,
             link_domain: creative.landing_domain,
-            view_url: unit.event_urls.impression.as_deref().unwrap_or(EMPTY_URL),
+            view_url: unit.event_urls.impression.unwrap_or(EMPTY_URL),
             view_time_url: "",
-            nonce: &unit.decision_id,
+            nonce: unit.decision_id,
             display_type: &place.ad_type,
             div_id: &place.div_id,
             campaign_type: kind,
-            copy: Copy { headline: &creative.headline, cta, content: &creative.body },
+            copy: Copy { headline: creative.headline, cta, content: creative.body },
             label: Label {
                 text: unit.label.text,
-                sponsor_line: &unit.label.sponsor_line,
-                why_url: &unit.transparency.why_url,
+                sponsor_line: unit.label.sponsor_line,
+                why_url: unit.transparency.why_url,
             },
         }
     }

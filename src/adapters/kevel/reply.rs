@@ -123,8 +123,8 @@ impl<'a, 'u> Decision<'a, 'u> {
     ) -> Decision<'a, 'u> {
         let creative = &unit.creative;
         let address = |id: &i64| match settings.events.get(&id.to_string())? {
-            ForeignEvent::Viewable => unit.event_urls.viewable.as_deref(),
-            ForeignEvent::Copy => creative.command.as_ref().map(|command| &*command.copy_url),
+            ForeignEvent::Viewable => unit.event_urls.viewable,
+            ForeignEvent::Copy => creative.command.as_ref().map(|command| command.copy_url),
         };
         let wanted = placement.map(|requested| &*requested.event_ids).unwrap_or_default();
         let event = |id: &i64| Some(Event { id: *id, url: with_query(address(id)?) });
@@ -137,18 +137,18 @@ impl<'a, 'u> Decision<'a, 'u> {
             campaign_id: numeric_id(unit.campaign),
             advertiser_id: numeric_id(unit.advertiser.id),
             priority_id: unit.tier as i64 + 1,
-            click_url: with_query(&creative.click_url),
-            impression_url: unit.event_urls.impression.as_deref().map(with_query),
+            click_url: with_query(creative.click_url),
+            impression_url: unit.event_urls.impression.map(with_query),
             contents: [Content {
                 kind: "html",
                 template: "adjacent",
                 body: web::unit::styled(unit, base),
                 data: Data {
-                    title: &creative.headline,
+                    title: creative.headline,
                     image_url: image.map(|image| image.url),
                     width: image.map(|image| image.width),
                     height: image.map(|image| image.height),
-                    decision_id: &unit.decision_id,
+                    decision_id: unit.decision_id,
                     sponsor: unit.advertiser.name,
                     campaign: unit.campaign,
                     flight: unit.flight,

@@ -142,7 +142,7 @@ impl<'r> Auction<'r> {
         let Categories { codes: cat, taxonomy } = self.restrictions(snapshot, flight).categories();
         let dsa = self.bid_request.dsa();
         let bid = Bid {
-            id: unit.decision_id.clone(),
+            id: unit.decision_id.to_owned(),
             impid: imp.id().to_owned(),
             price,
             adid: unit.creative.id.to_owned(),

@@ -10,6 +10,7 @@ use crate::domain::event::EventKind;
 use crate::domain::event_kinds::EventKinds;
 use crate::http::body;
 use crate::selection::choose::Winner;
+use bumpalo::Bump;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -226,7 +227,8 @@ impl NativeRequest {
     /// Whether a unit has every required asset in a fitting size. Called before budget is reserved,
     /// so that a fitting unit replaces one that does not fit.
     pub(crate) fn accepts(&self, decided: &PageDecision, win: &Winner) -> bool {
-        let unit = unit::with_images(decided, win);
+        let texts = Bump::new();
+        let unit = unit::with_images(decided, win, &texts);
         unit.is_some_and(|unit| self.fill_assets(&unit).is_ok())
     }
 
@@ -245,10 +247,8 @@ impl NativeRequest {
     /// Renders the unit as the requested assets, as JSON text.
     pub(crate) fn render(&self, unit: &RenderedUnit<'_>) -> Result<String, NoBidReason> {
         let assets = self.fill_assets(unit)?;
-        let events = [
-            (IMPRESSION, unit.event_urls.impression.as_deref()),
-            (VIEWABLE_MRC50, unit.event_urls.viewable.as_deref()),
-        ];
+        let events =
+            [(IMPRESSION, unit.event_urls.impression), (VIEWABLE_MRC50, unit.event_urls.viewable)];
         let eventtrackers: Vec<Tracker<'_>> = events
             .into_iter()
             .filter(|(event, _)| self.tracks(*event))
@@ -256,20 +256,20 @@ impl NativeRequest {
             .collect();
         // A site that lists no impression tracker uses the older `imptrackers`.
         let legacy = !self.tracks(IMPRESSION);
-        let imptrackers = unit.event_urls.impression.as_deref().filter(|_| legacy);
+        let imptrackers = unit.event_urls.impression.filter(|_| legacy);
         let response = NativeResponse {
             ver: self.version.as_str(),
             assets,
-            link: Link { url: &unit.creative.click_url },
+            link: Link { url: unit.creative.click_url },
             eventtrackers,
             imptrackers: imptrackers.into_iter().collect(),
             privacy: (self.privacy && self.version >= Version::V1_2)
-                .then_some(&*unit.transparency.why_url),
+                .then_some(unit.transparency.why_url),
             ext: Ext {
                 label: unit.label.text,
-                sponsor_line: &unit.label.sponsor_line,
-                why_url: &unit.transparency.why_url,
-                decision_id: &unit.decision_id,
+                sponsor_line: unit.label.sponsor_line,
+                why_url: unit.transparency.why_url,
+                decision_id: unit.decision_id,
             },
         };
         let text = serde_json::to_string(&response).map_err(|_| NoBidReason::Assets)?;
@@ -303,7 +303,7 @@ impl AssetRequest {
             most.is_none_or(|most| usize::try_from(most).is_ok_and(|most| length <= most))
         };
         if let Some(limit) = &self.title {
-            let text = &*unit.creative.headline;
+            let text = unit.creative.headline;
             let length = text.chars().count();
             let len = is_described.then_some(length);
             return fits(length, limit.len)
@@ -351,7 +351,7 @@ fn text<'a>(unit: &'a RenderedUnit<'_>, kind: i64) -> Option<&'a str> {
     let creative = &unit.creative;
     match kind {
         1 => Some(unit.advertiser.name),
-        2 => Some(&*creative.body),
+        2 => Some(creative.body),
         6 => creative.price.as_ref().map(|price| price.text),
         10 => creative.proof.as_ref().map(|proof| proof.text),
         11 => Some(creative.landing_domain),

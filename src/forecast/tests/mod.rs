@@ -108,7 +108,7 @@ fn line(old: &Snapshot, (site, topic): (&str, &str), slots: &[&str], at_ms: i64)
         url: None,
         forced: None,
         test: false,
-        slots: vec![SlotLine { masked: Vec::new(), result: Err(NoFill::NoCandidate) }; slots.len()],
+        slots: smallvec::smallvec![SlotLine { masked: Vec::new(), result: Err(NoFill::NoCandidate) }; slots.len()],
     }
 }
 

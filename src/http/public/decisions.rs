@@ -5,6 +5,7 @@ use crate::delivery::Delivery;
 use crate::delivery::decide::{AcceptUnit, DecisionCall, PageDecision};
 use crate::delivery::reader::Reader;
 use crate::delivery::rendered_unit::RenderedUnit;
+use crate::delivery::tokens::id_text;
 use crate::domain::event::{EventKind, NoFill};
 use crate::domain::event_kinds::EventKinds;
 use crate::domain::region::Country;
@@ -23,8 +24,11 @@ use crate::selection::resolve::RegionSignals;
 use crate::web;
 use crate::world::Worlds;
 use actix_web::http::header;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use bumpalo::Bump;
+use bumpalo::boxed::Box;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,8 +117,9 @@ pub(crate) fn with_first<T>(
     let Some(decided) = decide(decider, http, &mut request, identity.as_ref())? else {
         return Ok(show(None));
     };
-    let unit =
-        (!decided.slots.is_empty()).then(|| decider.delivery.rendered(&decided, 0).ok()).flatten();
+    let texts = Bump::new();
+    let first = || decider.delivery.rendered(&decided, 0, &texts).ok();
+    let unit = (!decided.slots.is_empty()).then(first).flatten();
     Ok(show(unit.as_ref()))
 }
 
@@ -254,9 +259,10 @@ fn respond(
 ) -> HttpResponse {
     let snapshot = decided.live.snapshot();
     let age_ms = decider.world.age_ms(decided.at_ms);
+    let texts = &Bump::with_capacity(BYTES_PER_UNIT * decided.slots.len());
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
-        let answer = match decider.delivery.rendered(decided, at) {
+        let answer = match decider.delivery.rendered(decided, at, texts) {
             Ok(mut unit) => {
                 match render {
                     Render::Json => {}
@@ -264,14 +270,14 @@ fn respond(
                     Render::Markdown => unit.markdown = Some(web::unit::text::markdown(&unit)),
                     Render::Text => unit.text = Some(web::unit::text::plain(&unit)),
                 }
-                Answer::Fill(Box::new(unit))
+                Answer::Fill(Box::new_in(unit, texts))
             }
-            Err(reason) => Answer::NoFill(NoFillReply::new(slot.id, reason)),
+            Err(reason) => no_fill(slot.id, reason, texts),
         };
         (key, answer)
     });
     let reply = DecisionReply {
-        request_id: uuid::Uuid::from_u128(decided.request).to_string(),
+        request_id: id_text(decided.request, texts),
         snapshot: SnapshotReply {
             inventory: &snapshot.inventory_hash,
             weights: &snapshot.weights_hash,
@@ -282,11 +288,14 @@ fn respond(
         decisions: Answers(answers.collect()),
         explanation,
     };
-    let mut bytes = Vec::with_capacity(4_096);
-    match serde_json::to_writer(&mut bytes, &reply) {
-        Ok(()) => no_store().body(bytes),
-        Err(error) => actix_web::ResponseError::error_response(&ApiError::internal(error)),
-    }
+    no_store().body(reply.into_json())
+}
+
+/// A unit of usual length and its texts.
+const BYTES_PER_UNIT: usize = 2_560;
+
+fn no_fill(id: u128, reason: NoFill, texts: &Bump) -> Answer<'_> {
+    Answer::NoFill(NoFillReply { fill: false, decision_id: id_text(id, texts), reason })
 }
 
 /// The response when load is shed, in the usual format. Nothing was decided or logged.
@@ -295,12 +304,13 @@ fn overloaded(decider: &Decider, request: &DecisionRequest) -> HttpResponse {
     let snapshot = live.snapshot();
     let age_ms = decider.world.age_ms(decider.app.clock.now_ms());
     let id = uuid::Uuid::now_v7().as_u128();
+    let texts = &Bump::new();
     let answers = request.placements.iter().map(|slot| {
         let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
-        (key, Answer::NoFill(NoFillReply::new(id, NoFill::Overloaded)))
+        (key, no_fill(id, NoFill::Overloaded, texts))
     });
     let reply = DecisionReply {
-        request_id: uuid::Uuid::from_u128(id).to_string(),
+        request_id: id_text(id, texts),
         snapshot: SnapshotReply {
             inventory: &snapshot.inventory_hash,
             weights: &snapshot.weights_hash,
@@ -311,7 +321,7 @@ fn overloaded(decider: &Decider, request: &DecisionRequest) -> HttpResponse {
         decisions: Answers(answers.collect()),
         explanation: None,
     };
-    no_store().json(reply)
+    no_store().body(reply.into_json())
 }
 
 /// Whether responses must mark the inventory as stale.
@@ -323,7 +333,7 @@ fn is_stale(app: &AppState, age_ms: i64) -> bool {
 fn no_store() -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header((header::CACHE_CONTROL, "no-store"));
+        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     response
 }

@@ -13,6 +13,7 @@ use crate::web::pages::notice::{
 use actix_web::http::{ConnectionType, StatusCode, header};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use bumpalo::Bump;
 use schemars::JsonSchema;
 
 /// The form, as its fields are named.
@@ -85,7 +86,8 @@ async fn answer(
     let own_address = Caller::read(app, http, false).own_address();
     let _pass = app.gates.notice(own_address, app.clock.now_ms()).await?;
     let recomputed = explain::recompute(explain, decision, false).await?;
-    let shown = pages::shown(&recomputed, decision).ok_or_else(pages::no_unit)?;
+    let texts = Bump::new();
+    let shown = pages::shown(&recomputed, decision, &texts).ok_or_else(pages::no_unit)?;
     let input = read(&body);
     let words = NoticeWords::of(&recomputed.found.line.page.language);
     let unit = &shown.unit;

@@ -22,6 +22,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use bumpalo::Bump;
 use serde::Deserialize;
 
 /// Preferred publisher and placement of the demo page.
@@ -213,11 +214,15 @@ pub(crate) fn page_of_unit(text: String) -> HttpResponse {
 }
 
 /// The unit that a decision showed.
-pub(crate) fn shown<'a>(recomputed: &'a Replay, decision: u128) -> Option<Shown<'a>> {
+pub(crate) fn shown<'a>(
+    recomputed: &'a Replay,
+    decision: u128,
+    texts: &'a Bump,
+) -> Option<Shown<'a>> {
     let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
     let slot = crate::decision_log::decision_id::slot_of(decision).unwrap_or(0);
     let win = recomputed.slots.get(slot)?.result.as_ref().ok()?;
-    let unit = unit::content(snapshot, &line.page, win, line.at_ms)?;
+    let unit = unit::content(snapshot, &line.page, win, line.at_ms, texts)?;
     let row = &snapshot.publishers[line.page.publisher as usize];
     Some(Shown { win, unit, publisher: snapshot.inventory.publishers[row.doc].id.as_str() })
 }
@@ -242,7 +247,8 @@ pub(crate) struct Sent<'a> {
 /// The text of the "why this" page; `None` if no unit was shown.
 pub(crate) fn why_text(recomputed: &Replay, decision: u128, sent: Sent<'_>) -> Option<String> {
     let (line, snapshot) = (&recomputed.found.line, &*recomputed.world.snapshot);
-    let Shown { win, unit, .. } = shown(recomputed, decision)?;
+    let texts = Bump::new();
+    let Shown { win, unit, .. } = shown(recomputed, decision, &texts)?;
     let label = snapshot.labels.find(line.page.viewer.country, &line.page.language)?;
     let own = snapshot.labels.words(label.words)?;
     let (language, words) = own.page()?;
@@ -253,7 +259,7 @@ pub(crate) fn why_text(recomputed: &Replay, decision: u128, sent: Sent<'_>) -> O
         language: language.as_str(),
         direction: language.direction(),
         words,
-        because: &unit.transparency.why,
+        because: unit.transparency.why,
         never: &own.never,
         label: unit.label.text,
         shown_by: unit.advertiser.name,

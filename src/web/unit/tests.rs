@@ -43,19 +43,19 @@ fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> 
     add("direction", |unit, text| unit.creative.direction = text);
     add("label.text", |unit, text| unit.label.text = text);
     add("label.language", |unit, text| unit.label.language = text);
-    add("label.aria", |unit, text| unit.label.aria = text.into());
-    add("label.sponsor_line", |unit, text| unit.label.sponsor_line = text.to_owned());
+    add("label.aria", |unit, text| unit.label.aria = text);
+    add("label.sponsor_line", |unit, text| unit.label.sponsor_line = text);
     add("logo alt", |unit, text| unit.creative.logo.as_mut().unwrap().alt = text);
     add("logo url", |unit, text| unit.creative.logo.as_mut().unwrap().url = text);
     add("image alt", |unit, text| unit.creative.image.as_mut().unwrap().alt = text);
     add("image url", |unit, text| unit.creative.image.as_mut().unwrap().url = text);
-    add("kicker", |unit, text| unit.creative.kicker = Some(text.into()));
-    add("headline", |unit, text| unit.creative.headline = text.into());
+    add("kicker", |unit, text| unit.creative.kicker = Some(text));
+    add("headline", |unit, text| unit.creative.headline = text);
     add("headline alone", |unit, text| {
-        unit.creative.click_url = String::new();
-        unit.creative.headline = text.into();
+        unit.creative.click_url = "";
+        unit.creative.headline = text;
     });
-    add("body", |unit, text| unit.creative.body = text.into());
+    add("body", |unit, text| unit.creative.body = text);
     add("proof", |unit, text| {
         let proof = unit.creative.proof.as_mut().unwrap();
         (proof.text, proof.source) = (text, text);
@@ -65,18 +65,18 @@ fn units_with(text: &'static str) -> Vec<(&'static str, RenderedUnit<'static>)> 
         (command.text, command.output, command.aria) = (text, text, text);
     });
     add("cta text", |unit, text| unit.creative.ctas[0].text = text);
-    add("cta url", |unit, text| unit.creative.ctas[1].click_url = text.to_owned());
-    add("click_url", |unit, text| unit.creative.click_url = text.to_owned());
+    add("cta url", |unit, text| unit.creative.ctas[1].click_url = text);
+    add("click_url", |unit, text| unit.creative.click_url = text);
     add("price", |unit, text| {
         let price = unit.creative.price.as_mut().unwrap();
         (price.text, price.note) = (text, Some(text));
     });
-    add("why", |unit, text| unit.transparency.why = text.into());
+    add("why", |unit, text| unit.transparency.why = text);
     add("why language", |unit, text| unit.transparency.language = text);
     add("why_text", |unit, text| unit.transparency.why_text = text);
-    add("why_url", |unit, text| unit.transparency.why_url = text.to_owned());
+    add("why_url", |unit, text| unit.transparency.why_url = text);
     add("rel", |unit, text| unit.rel = text);
-    add("impression url", |unit, text| unit.event_urls.impression = Some(text.to_owned()));
+    add("impression url", |unit, text| unit.event_urls.impression = Some(text));
     units
 }
 

@@ -28,18 +28,18 @@ fn lines(unit: &RenderedUnit<'_>, form: Form) -> Vec<String> {
     let creative = &unit.creative;
     let text = |text: &str| form.text(text);
     let mut lines =
-        vec![format!("{} {}", form.strong(unit.label.text), text(&unit.label.sponsor_line))];
+        vec![format!("{} {}", form.strong(unit.label.text), text(unit.label.sponsor_line))];
     lines.push(match (form, unit.head_link()) {
-        (Form::Markdown, Some(address)) => form.strong_link(&creative.headline, address),
-        _ => form.strong(&creative.headline),
+        (Form::Markdown, Some(address)) => form.strong_link(creative.headline, address),
+        _ => form.strong(creative.headline),
     });
     if unit.is_full() {
         lines.extend(creative.proof.as_ref().map(|proof| {
             let source = format!("{}, {}", proof.source, proof.as_of);
             format!("{} ({})", text(proof.text), text(&source))
         }));
-        lines.extend(creative.kicker.as_deref().map(text));
-        lines.extend(Some(text(&creative.body)).filter(|body| !body.is_empty()));
+        lines.extend(creative.kicker.map(text));
+        lines.extend(Some(text(creative.body)).filter(|body| !body.is_empty()));
         lines.extend(creative.command.as_ref().map(|command| form.code(command.text)));
     }
     for cta in unit.shown_ctas() {
@@ -135,11 +135,11 @@ mod tests {
     use proptest::prelude::*;
     use pulldown_cmark::{Event, Options, Parser, Tag};
 
-    fn unit(text: &str) -> RenderedUnit<'static> {
+    fn unit(text: &str) -> RenderedUnit<'_> {
         let mut unit = RenderedUnit::example();
-        unit.creative.headline = text.to_owned().into();
-        unit.creative.body = text.to_owned().into();
-        unit.creative.kicker = Some(text.to_owned().into());
+        unit.creative.headline = text;
+        unit.creative.body = text;
+        unit.creative.kicker = Some(text);
         unit
     }
 
