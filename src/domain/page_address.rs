@@ -86,6 +86,22 @@ impl PageAddress {
     }
 }
 
+/// Whether a text begins like `https://news.example/`, with a host of plain names. [`PageAddress::parse`] reads
+/// all of these, since nothing that follows the host can make a URL unreadable, and others too.
+pub(crate) fn has_plain_host(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let bytes = rest.unwrap_or_default().as_bytes();
+    let end = bytes.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(bytes.len());
+    let mut labels = bytes[..end].rsplit(|byte| *byte == b'.');
+    // A host that ends in a number is an IPv4 address, and two hyphens may begin an encoded name.
+    let is_word = |label: &[u8]| !label.is_empty() && label.iter().all(u8::is_ascii_lowercase);
+    let is_plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let is_name = |label: &[u8]| {
+        !label.is_empty() && label.iter().all(is_plain) && !label.windows(2).any(|two| two == b"--")
+    };
+    labels.next().is_some_and(is_word) && labels.all(is_name)
+}
+
 impl Prefix {
     /// Reads a prefix: a path, or a URL with `http` or `https`.
     pub(crate) fn parse(text: &str) -> Result<Prefix, Unreadable> {
@@ -326,6 +342,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_address_with_a_plain_host_can_be_read(
+            text in "https?://([a-z0-9-]{1,9}[.]){0,4}[a-z]{1,70}([/?#]\\PC{0,24})?|(https?:/?/?|//)?[a-zA-Z0-9.:@_%ü-]{0,12}[/?#]\\PC{0,9}",
+        ) {
+            prop_assert!(!has_plain_host(&text) || PageAddress::parse(&text).is_ok(), "{}", text);
+        }
+
         #[test]
         fn the_canonical_form_of_a_prefix_is_its_own(
             text in "(/|https?://(NEWS|müsli)[.]example(:443|:81)?/)(\\PC|[%/.üßé\u{308}]|%[0-9a-fA-F]{2}){0,24}",
