@@ -32,8 +32,9 @@ fn selections(flights: usize) -> u64 {
     let (mut chosen, mut resolved) = (0, 0);
     let requests = pages::requests(1_000, flights);
     for (request, id) in requests.iter().zip(0u128..) {
-        let input: PageInput = serde_json::from_value(request["page"].clone()).unwrap();
-        let slots: Vec<SlotInput> = serde_json::from_value(request["placements"].clone()).unwrap();
+        let input: PageInput<'_> = serde_json::from_value(request["page"].clone()).unwrap();
+        let slots: Vec<SlotInput<'_>> =
+            serde_json::from_value(request["placements"].clone()).unwrap();
         let declared = request["viewer"]["region"].as_str().unwrap().parse().ok();
         let publisher = snapshot.publisher_by_id["eu-tech-news"];
         let seen = RegionSignals { observed: None, declared };

@@ -24,8 +24,8 @@ const SELECTIONS_PER_SCAN: usize = 400;
 
 /// Resolves the page of a benchmark request.
 fn resolved(snapshot: &Snapshot, request: &serde_json::Value) -> Page {
-    let input: PageInput = serde_json::from_value(request["page"].clone()).unwrap();
-    let slots: Vec<SlotInput> = serde_json::from_value(request["placements"].clone()).unwrap();
+    let input: PageInput<'_> = serde_json::from_value(request["page"].clone()).unwrap();
+    let slots: Vec<SlotInput<'_>> = serde_json::from_value(request["placements"].clone()).unwrap();
     let declared = request["viewer"]["region"].as_str().unwrap().parse().ok();
     let publisher = snapshot.publisher_by_id[request["publisher"].as_str().unwrap()];
     resolve::page(snapshot, publisher, &input, RegionSignals { observed: None, declared }, &slots)

@@ -40,7 +40,7 @@ const MAX_KEYWORDS: usize = 256;
 pub(crate) fn add_keywords(
     snapshot: &Snapshot,
     words: impl IntoIterator<Item = String>,
-    page: &mut PageInput,
+    page: &mut PageInput<'_>,
 ) {
     for word in words.into_iter().take(MAX_KEYWORDS) {
         let topic = name_key::with_key(&word, |key| snapshot.taxonomy.resolve(key).is_some());
@@ -48,10 +48,10 @@ pub(crate) fn add_keywords(
             snapshot.entities.resolve(key, &[], &snapshot.taxonomy).is_some()
         });
         if topic == Some(true) {
-            page.topics.push(word.clone());
+            page.topics.push(word.clone().into());
         } else if entity == Some(true) {
-            page.entities.push(EntityInput::Name(word.clone()));
+            page.entities.push(EntityInput::Name(word.clone().into()));
         }
-        page.keywords.push(word);
+        page.keywords.push(word.into());
     }
 }

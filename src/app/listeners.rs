@@ -17,6 +17,7 @@ use actix_service::{
     IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
 };
 use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App as Actix, Error};
 use std::future::ready;
@@ -68,6 +69,7 @@ impl Listeners {
         let public = move || {
             let more = openapi::reference::table().into_iter().chain(adapters::table());
             Actix::new()
+                .wrap(from_fn(http::public::around))
                 .app_data(Overload::of_worker())
                 .configure(|config| registered.configure(&shared, config))
                 .configure(http::public::routes(shared.clone(), more.collect()))

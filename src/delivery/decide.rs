@@ -29,11 +29,11 @@ pub(crate) struct DecisionCall<'a> {
     /// The publisher's id.
     pub(crate) publisher: &'a str,
     /// The page as described by the publisher.
-    pub(crate) page: &'a PageInput,
+    pub(crate) page: &'a PageInput<'a>,
     /// Observed and declared region of the reader.
     pub(crate) region: RegionSignals,
     /// The requested placements.
-    pub(crate) slots: &'a [SlotInput],
+    pub(crate) slots: &'a [SlotInput<'a>],
     /// Test mode: the unit works fully but never counts, bills, reserves or feeds pace.
     pub(crate) test: bool,
     /// Unbillable caller (bot, foreign origin, flood): makes no reservation.

@@ -3,6 +3,8 @@
 use icu_locale::{
     LanguageIdentifier, Locale, LocaleCanonicalizer, LocaleDirectionality, LocaleExpander,
 };
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 
 /// A language, `de`, or a variant of one, `de-AT`, in its canonical form: deprecated codes replaced
@@ -24,7 +26,34 @@ pub struct InvalidLanguage(pub(crate) String);
 const CANONICALIZER: LocaleCanonicalizer = LocaleCanonicalizer::new_extended();
 const EXPANDER: LocaleExpander = LocaleExpander::new_extended();
 
+/// The most tags that a thread remembers, and the longest of them in bytes.
+const MAX_REMEMBERED: usize = 256;
+const MAX_REMEMBERED_BYTES: usize = 16;
+
+thread_local! {
+    /// What tags of requests mean: few tags come often, and reading one takes thousands of instructions.
+    static REMEMBERED: RefCell<HashMap<Box<str>, Option<Language>>> = RefCell::default();
+}
+
 impl Language {
+    /// The language of a tag that a request names; remembered, since pages name the same few.
+    pub(crate) fn of_request(tag: &str) -> Option<Language> {
+        if tag.len() > MAX_REMEMBERED_BYTES {
+            return Language::read(tag);
+        }
+        REMEMBERED.with_borrow_mut(|remembered| {
+            if let Some(known) = remembered.get(tag) {
+                return known.clone();
+            }
+            if remembered.len() >= MAX_REMEMBERED {
+                remembered.clear();
+            }
+            let read = Language::read(tag);
+            remembered.insert(tag.into(), read.clone());
+            read
+        })
+    }
+
     /// The tag.
     pub(crate) fn as_str(&self) -> &str {
         self.parts().0
@@ -253,6 +282,13 @@ mod tests {
             if let Ok(once) = text.parse::<Language>() {
                 prop_assert_eq!(tag(once.as_str()), once.clone());
                 prop_assert!(once.covering().all(|wider| tag(wider).as_str() == wider), "{:?}", once);
+            }
+        }
+
+        #[test]
+        fn a_remembered_tag_means_what_it_meant_when_it_was_read(tags in prop::collection::vec(tags(), 1..400)) {
+            for tag in tags.iter().chain(&tags) {
+                prop_assert_eq!(Language::of_request(tag), tag.parse::<Language>().ok());
             }
         }
 

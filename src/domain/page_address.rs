@@ -84,35 +84,22 @@ impl PageAddress {
         }
         Ok(PageAddress(readings))
     }
-
-    /// Whether a text is a URL that [`parse`](Self::parse) reads for sure: lower case, with a host name and a path
-    /// of plain characters. Most addresses are, and to look at each byte costs a tenth of parsing them.
-    pub(crate) fn is_plain(text: &str) -> bool {
-        let after = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let bytes = after.unwrap_or_default().as_bytes();
-        // What a label begins with: if it is a digit, the last one may be meant as an IPv4 address.
-        let (mut first, mut before) = (b'.', b'.');
-        for (at, byte) in bytes.iter().enumerate().take(255) {
-            match byte {
-                b'a'..=b'z' | b'0'..=b'9' if before == b'.' => first = *byte,
-                b'a'..=b'z' | b'0'..=b'9' => {}
-                // No label begins or ends with a hyphen or has two: those may be in another script.
-                b'-' | b'.' if !matches!(before, b'-' | b'.') => {}
-                b'/' if before.is_ascii_alphanumeric() => {
-                    let path = &bytes[at..];
-                    return first.is_ascii_lowercase() && path.iter().all(|byte| is_path(*byte));
-                }
-                _ => return false,
-            }
-            before = *byte;
-        }
-        false
-    }
 }
 
-/// Whether a path keeps this byte as it is.
-fn is_path(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~')
+/// Whether a text begins like `https://news.example/`, with a host of plain names. [`PageAddress::parse`] reads
+/// all of these, since nothing that follows the host can make a URL unreadable, and others too.
+pub(crate) fn has_plain_host(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let bytes = rest.unwrap_or_default().as_bytes();
+    let end = bytes.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(bytes.len());
+    let mut labels = bytes[..end].rsplit(|byte| *byte == b'.');
+    // A host that ends in a number is an IPv4 address, and two hyphens may begin an encoded name.
+    let is_word = |label: &[u8]| !label.is_empty() && label.iter().all(u8::is_ascii_lowercase);
+    let is_plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    let is_name = |label: &[u8]| {
+        !label.is_empty() && label.iter().all(is_plain) && !label.windows(2).any(|two| two == b"--")
+    };
+    labels.next().is_some_and(is_word) && labels.all(is_name)
 }
 
 impl Prefix {

@@ -112,11 +112,19 @@ impl Region {
 impl FromStr for Region {
     type Err = InvalidRegion;
     fn from_str(text: &str) -> Result<Self, InvalidRegion> {
-        let lower = text.trim().to_ascii_lowercase();
-        if let Some(group) = TABLE.codes.get(&lower) {
+        let trimmed = text.trim();
+        let mut buffer = [0; id::MAX_ID_BYTES];
+        // What is longer is neither a code nor an id.
+        let Some(lower) = buffer.get_mut(..trimmed.len()) else {
+            return Err(InvalidRegion(text.to_owned()));
+        };
+        lower.copy_from_slice(trimmed.as_bytes());
+        lower.make_ascii_lowercase();
+        let lower = std::str::from_utf8(lower).unwrap_or_default();
+        if let Some(group) = TABLE.codes.get(lower) {
             return Ok(Region::Group((*group).into()));
         }
-        if TABLE.groups.contains_key(&*lower) {
+        if TABLE.groups.contains_key(lower) {
             return Ok(Region::Group(lower.into()));
         }
         if let Ok(country) = lower.parse() {

@@ -2,9 +2,11 @@
 
 use crate::http::problem::ApiError;
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{Bytes, BytesMut, Payload};
 use flate2::read::MultiGzDecoder;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -70,21 +72,50 @@ pub(crate) async fn read(
     limit: usize,
     within: Duration,
 ) -> Result<Bytes, ApiError> {
-    let mut body = pin!(payload.to_bytes_limited(limit));
-    // Almost every body arrives with its head: poll once before arming a timer.
-    let read = match poll_fn(|now| Poll::Ready(body.as_mut().poll(now))).await {
-        Poll::Ready(read) => Ok(read),
-        Poll::Pending => tokio::time::timeout(within, body).await,
-    };
-    match read {
-        Err(_) => Err(ApiError::body_too_slow()),
-        Ok(Err(_)) => Err(ApiError::body_too_large(limit)),
-        Ok(Ok(Err(error))) => {
-            Err(ApiError::malformed_request(format!("the body is incomplete: {error}"))
-                .with_connection_close())
+    let mut body = pin!(whole(payload, limit));
+    let mut polls = 0;
+    // Almost every body arrives with its head, but is decoded after the handler has begun: the timer is armed
+    // only if the body is not there at the second poll.
+    let read = poll_fn(|now| match body.as_mut().poll(now) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending if polls == 0 => {
+            polls = 1;
+            now.waker().wake_by_ref();
+            Poll::Pending
         }
-        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Poll::Pending => Poll::Ready(None),
+    });
+    match read.await {
+        Some(read) => read,
+        None => {
+            let read = tokio::time::timeout(within, body).await;
+            read.unwrap_or_else(|_| Err(ApiError::body_too_slow()))
+        }
     }
+}
+
+/// All chunks of a body. A single one is not copied.
+async fn whole(mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+    let incomplete = |error: PayloadError| {
+        ApiError::malformed_request(format!("the body is incomplete: {error}"))
+            .with_connection_close()
+    };
+    let Some(first) = payload.next().await else { return Ok(Bytes::new()) };
+    let first = first.map_err(incomplete)?;
+    let mut all = BytesMut::new();
+    let mut bytes = first.len();
+    while bytes <= limit {
+        let Some(chunk) = payload.next().await else {
+            return Ok(if all.is_empty() { first } else { all.freeze() });
+        };
+        let chunk = chunk.map_err(incomplete)?;
+        bytes += chunk.len();
+        if all.is_empty() {
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Err(ApiError::body_too_large(limit))
 }
 
 /// A body without its compression: as it is, or unpacked from gzip.
@@ -234,6 +265,12 @@ struct Scan {
     depth: usize,
     /// The first field that identifies a person, also inside fields that are otherwise ignored.
     personal: Option<String>,
+}
+
+/// Whether JSON is nested too deep or has a field that identifies a person, as [`json`] judges it.
+pub(crate) fn is_refused(bytes: &[u8]) -> bool {
+    let scan = scan(bytes);
+    scan.depth > MAX_DEPTH || scan.personal.is_some()
 }
 
 fn scan(bytes: &[u8]) -> Scan {

@@ -12,33 +12,70 @@ use crate::traffic::reader_address::is_trusted;
 use crate::traffic::signals::Signals;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCEPT, AUTHORIZATION, AsHeaderName, HeaderName, ORIGIN, REFERER, USER_AGENT, X_FORWARDED_FOR,
+    AUTHORIZATION, AsHeaderName, HeaderMap, HeaderValue, X_FORWARDED_FOR,
 };
 use actix_web::{HttpMessage, HttpRequest};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Once;
 
-// Every decision looks these up; a name in a `&str` would be parsed each time.
-static READER_ADDRESS_NAME: HeaderName = HeaderName::from_static("adjacent-reader-address");
-static READER_AGENT_NAME: HeaderName = HeaderName::from_static("adjacent-reader-agent");
-static PURPOSE: HeaderName = HeaderName::from_static("purpose");
-static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-static SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
-static SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
-static SIGNATURE_AGENT: HeaderName = HeaderName::from_static("signature-agent");
-static SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
-static X_MOZ: HeaderName = HeaderName::from_static("x-moz");
-static X_PURPOSE: HeaderName = HeaderName::from_static("x-purpose");
+/// The headers that say who the reader is: of each the first value. One pass over the headers costs less than
+/// a look-up of each.
+#[derive(Default)]
+struct ReaderHeaders<'a> {
+    accept: Option<&'a HeaderValue>,
+    forwarded_for: Option<&'a HeaderValue>,
+    origin: Option<&'a HeaderValue>,
+    purpose: Option<&'a HeaderValue>,
+    reader_address: Option<&'a HeaderValue>,
+    reader_agent: Option<&'a HeaderValue>,
+    referer: Option<&'a HeaderValue>,
+    sec_fetch_dest: Option<&'a HeaderValue>,
+    sec_gpc: Option<&'a HeaderValue>,
+    sec_purpose: Option<&'a HeaderValue>,
+    signature_agent: Option<&'a HeaderValue>,
+    signature_input: Option<&'a HeaderValue>,
+    user_agent: Option<&'a HeaderValue>,
+    x_moz: Option<&'a HeaderValue>,
+    x_purpose: Option<&'a HeaderValue>,
+}
+
+impl<'a> ReaderHeaders<'a> {
+    fn read(headers: &'a HeaderMap) -> ReaderHeaders<'a> {
+        let mut found = ReaderHeaders::default();
+        for (name, value) in headers {
+            let field = match name.as_str() {
+                "accept" => &mut found.accept,
+                "adjacent-reader-address" => &mut found.reader_address,
+                "adjacent-reader-agent" => &mut found.reader_agent,
+                "origin" => &mut found.origin,
+                "purpose" => &mut found.purpose,
+                "referer" => &mut found.referer,
+                "sec-fetch-dest" => &mut found.sec_fetch_dest,
+                "sec-gpc" => &mut found.sec_gpc,
+                "sec-purpose" => &mut found.sec_purpose,
+                "signature-agent" => &mut found.signature_agent,
+                "signature-input" => &mut found.signature_input,
+                "user-agent" => &mut found.user_agent,
+                "x-forwarded-for" => &mut found.forwarded_for,
+                "x-moz" => &mut found.x_moz,
+                "x-purpose" => &mut found.x_purpose,
+                _ => continue,
+            };
+            field.get_or_insert(value);
+        }
+        found
+    }
+}
+
+/// A value's text; `None` if it is absent or not visible ASCII.
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value?.to_str().ok()
+}
 
 /// A header's value; `None` if it is absent or not visible ASCII.
 pub(crate) fn header(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
-}
-
-/// The value of `User-Agent`; some phones put names of other alphabets into it.
-fn user_agent(request: &HttpRequest) -> Option<&str> {
-    std::str::from_utf8(request.headers().get(USER_AGENT)?.as_bytes()).ok()
 }
 
 /// The identity of the key in `Authorization: Bearer …`; `None` without the header.
@@ -88,14 +125,13 @@ pub(crate) fn require_operator(
 
 /// Whether an AI agent signed the request. Browsers sign none; a proxy may sign what it forwards, so there a
 /// signature must say that it is an agent's.
-fn is_signed_by_agent(request: &HttpRequest, behind_proxy: bool) -> bool {
+fn is_signed_by_agent(headers: &ReaderHeaders<'_>, behind_proxy: bool) -> bool {
     let names_agent = |input: &str| {
         let tag = input.split("tag=\"").nth(1).and_then(|rest| rest.split('"').next());
         tag.is_some_and(|tag| tag.contains("agent") || tag.contains("bot"))
     };
-    request.headers().contains_key(&SIGNATURE_AGENT)
-        || header(request, &SIGNATURE_INPUT)
-            .is_some_and(|input| !behind_proxy || names_agent(input))
+    headers.signature_agent.is_some()
+        || text(headers.signature_input).is_some_and(|input| !behind_proxy || names_agent(input))
 }
 
 /// A request's reader: address, country and browser signals.
@@ -130,22 +166,26 @@ impl<'a> Caller<'a> {
     pub(crate) fn read(app: &AppState, request: &'a HttpRequest, speaks: bool) -> Caller<'a> {
         let settings = app.settings.get();
         let settings = &settings.server;
+        let headers = ReaderHeaders::read(request.headers());
         let mut ignored = Vec::new();
         let (address, agent) = if speaks {
-            let address = declared_address(request, &settings.trusted_proxies, &mut ignored);
-            (address, declared_agent(request, &mut ignored))
+            let address = headers
+                .reader_address
+                .and_then(|_| declared_address(request, &settings.trusted_proxies, &mut ignored));
+            (address, declared_agent(&headers, &mut ignored))
         } else {
-            let names =
-                [(&READER_ADDRESS_NAME, READER_ADDRESS), (&READER_AGENT_NAME, READER_AGENT)];
-            let sent = names.into_iter().filter(|(name, _)| request.headers().contains_key(*name));
-            ignored.extend(
-                sent.map(|(_, name)| (name, "accepted only with the publisher's secret key")),
-            );
-            {
-                let address = resolved_address(request, &settings.trusted_proxies);
-                warn_of_untrusted_proxy(request, &settings.trusted_proxies);
-                (Some(address), user_agent(request))
+            let sent =
+                [(headers.reader_address, READER_ADDRESS), (headers.reader_agent, READER_AGENT)];
+            for (_, name) in sent.into_iter().filter(|(value, _)| value.is_some()) {
+                ignored.push((name, "accepted only with the publisher's secret key"));
             }
+            if headers.forwarded_for.is_some() {
+                warn_of_untrusted_proxy(request, &settings.trusted_proxies);
+            }
+            // Some phones put names of other alphabets into it.
+            let agent =
+                headers.user_agent.and_then(|agent| std::str::from_utf8(agent.as_bytes()).ok());
+            (Some(resolved_address(request, &settings.trusted_proxies)), agent)
         };
         let behind_proxy = is_from_proxy(request, &settings.trusted_proxies);
         let country = settings
@@ -154,25 +194,25 @@ impl<'a> Caller<'a> {
             .filter(|_| !speaks && behind_proxy)
             .and_then(|name| header(request, name))
             .and_then(|text| text.parse().ok());
-        let own = |name: &HeaderName| if speaks { None } else { header(request, name) };
+        let own = |value| if speaks { None } else { text(value) };
         Caller {
             address,
             country: country.or_else(|| app.countries.as_ref()?.find(address?)),
             declared_agent: agent.filter(|_| speaks),
-            gpc: header(request, &SEC_GPC) == Some("1"),
+            gpc: text(headers.sec_gpc) == Some("1"),
             signals: Signals {
                 agent,
                 declared: speaks,
-                accepts: speaks || request.headers().contains_key(ACCEPT),
+                accepts: speaks || headers.accept.is_some(),
                 head: *request.method() == Method::HEAD,
-                fetch_dest: own(&SEC_FETCH_DEST),
-                sec_purpose: header(request, &SEC_PURPOSE),
-                purpose: header(request, &PURPOSE),
-                x_purpose: header(request, &X_PURPOSE),
-                x_moz: header(request, &X_MOZ),
-                signed: !speaks && is_signed_by_agent(request, behind_proxy),
-                origin: own(&ORIGIN),
-                referer: own(&REFERER),
+                fetch_dest: own(headers.sec_fetch_dest),
+                sec_purpose: text(headers.sec_purpose),
+                purpose: text(headers.purpose),
+                x_purpose: text(headers.x_purpose),
+                x_moz: text(headers.x_moz),
+                signed: !speaks && is_signed_by_agent(&headers, behind_proxy),
+                origin: own(headers.origin),
+                referer: own(headers.referer),
                 datacenter: address.is_some_and(|address| app.datacenters.load().contains(address)),
                 ..Signals::default()
             },
@@ -219,12 +259,11 @@ pub(crate) fn reporter<'a>(
     (EventReporter::new(own.event_context(), server), ignored)
 }
 
-/// Says once that all readers behind a proxy have its address, because it is not trusted.
+/// Says once that all readers behind a proxy, which names them, have its address: it is not trusted.
 fn warn_of_untrusted_proxy(request: &HttpRequest, trusted: &[IpNet]) {
     static WARNED: Once = Once::new();
-    let is_forwarded = request.headers().contains_key(X_FORWARDED_FOR);
     let peer = peer(request);
-    if is_forwarded && reader_address::is_private(peer) && !is_trusted(peer, trusted) {
+    if reader_address::is_private(peer) && !is_trusted(peer, trusted) {
         WARNED.call_once(|| {
             tracing::warn!(
                 "requests come through a proxy that is not in `server.trusted_proxies`: all its \
@@ -255,8 +294,7 @@ fn declared_address(
     trusted: &[IpNet],
     ignored: &mut Vec<(&'static str, &'static str)>,
 ) -> Option<IpAddr> {
-    let mut values = request.headers().get_all(&READER_ADDRESS_NAME).peekable();
-    values.peek()?;
+    let values = request.headers().get_all(READER_ADDRESS);
     let values = values.map(|value| value.to_str().unwrap_or(""));
     let found = reader_address::declared_address(values, trusted);
     if found.is_none() {
@@ -266,10 +304,10 @@ fn declared_address(
 }
 
 fn declared_agent<'a>(
-    request: &'a HttpRequest,
+    headers: &ReaderHeaders<'a>,
     ignored: &mut Vec<(&'static str, &'static str)>,
 ) -> Option<&'a str> {
-    let value = request.headers().get(&READER_AGENT_NAME)?;
+    let value = headers.reader_agent?;
     let agent = value.to_str().ok().filter(|agent| !agent.is_empty());
     if agent.is_none() {
         ignored.push((READER_AGENT, "empty or not ASCII: the reader's agent is unknown"));

@@ -20,18 +20,30 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The middleware of a listener.
+/// The guard as a middleware.
 pub async fn guard<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
+    guarded(request, |request| next.call(request)).await
+}
+
+/// Guards whatever handles the request.
+pub(crate) async fn guarded<B, F>(
+    request: ServiceRequest,
+    handle: impl FnOnce(ServiceRequest) -> F,
+) -> Result<ServiceResponse<B>, Error>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
     // The connection's deadlines for its client do not run while a handler does.
     let _running = request.conn_data::<Rc<Activity>>().map(Activity::begin);
     let app = request.app_data::<Data<AppState>>().cloned();
     check_host(app.as_ref(), &request)?;
     overload::check(&request)?;
     let readiness = request.app_data::<Data<Readiness>>().cloned();
-    let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
+    let handled = AssertUnwindSafe(async { handle(request).await }).catch_unwind();
+    let Ok(response) = handled.await else {
         if let Some(app) = app {
             app.metrics.panics.inc();
         }

@@ -33,7 +33,7 @@ fn snapshot(weights: &Weights) -> Arc<Snapshot> {
 /// The probabilities of a slot, by flight.
 fn chances(on: &Arc<Snapshot>, topic: &str, country: &str, id: u128) -> HashMap<String, f64> {
     let input = serde_json::json!({ "topics": [topic], "language": "en" });
-    let input: PageInput = serde_json::from_value(input).unwrap();
+    let input: PageInput<'_> = serde_json::from_value(input).unwrap();
     let signals = RegionSignals { observed: country.parse().ok(), declared: None };
     let slot = SlotInput { name: "article-end".into(), ..SlotInput::default() };
     let publisher = on.publisher_by_id["eu-tech-news"];

@@ -136,7 +136,7 @@ impl Recorder {
         let topics = some(rng, 2, inventory.topics.iter().map(|one| one.id.as_str()).collect());
         let entities = some(rng, 2, inventory.entities.iter().map(|one| one.id.as_str()).collect());
         let language = ["en", "de", "fr"].choose(rng).unwrap();
-        let input: PageInput = serde_json::from_value(serde_json::json!({
+        let input: PageInput<'_> = serde_json::from_value(serde_json::json!({
             "topics": topics, "entities": entities,
             "language": language,
         }))
@@ -144,11 +144,11 @@ impl Recorder {
         let publisher = rng.random_range(0..on.publishers.len());
         let country = ["DE", "FR", "US", "GB"].choose(rng).unwrap();
         let signals = RegionSignals { observed: country.parse().ok(), declared: None };
-        let slots: Vec<SlotInput> = on.publishers[publisher]
+        let slots: Vec<SlotInput<'_>> = on.publishers[publisher]
             .placements
             .iter()
             .take(rng.random_range(1..=3))
-            .map(|(id, _)| SlotInput { name: id.to_string(), ..SlotInput::default() })
+            .map(|(id, _)| SlotInput { name: (&**id).into(), ..SlotInput::default() })
             .collect();
         resolve::page(on, u32::try_from(publisher).unwrap(), &input, signals, &slots)
     }

@@ -1,5 +1,6 @@
 //! The entities of a page as its publisher states them.
 
+use crate::selection::input_text::InputText;
 use crate::selection::page::Role;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -8,13 +9,13 @@ use std::fmt;
 /// An entity of a page: a name, or a name with its role.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum EntityInput {
+pub enum EntityInput<'a> {
     /// A name only: a mention.
-    Name(String),
+    Name(InputText<'a>),
     /// A name with a role.
     Named {
         /// The name.
-        name: String,
+        name: InputText<'a>,
         /// The role on the page.
         role: Role,
     },
@@ -22,7 +23,7 @@ pub enum EntityInput {
     Unreadable(&'static str),
 }
 
-impl EntityInput {
+impl<'a> EntityInput<'a> {
     /// The name and its role; `None` if it is unreadable.
     pub(crate) fn parts(&self) -> Option<(&str, Role)> {
         match self {
@@ -33,7 +34,7 @@ impl EntityInput {
     }
 
     /// The same entity as a subject of the page.
-    pub(crate) fn into_subject(self) -> EntityInput {
+    pub(crate) fn into_subject(self) -> EntityInput<'a> {
         match self {
             EntityInput::Name(name) | EntityInput::Named { name, .. } => {
                 EntityInput::Named { name, role: Role::Subject }
@@ -43,22 +44,22 @@ impl EntityInput {
     }
 }
 
-impl<'de> Deserialize<'de> for EntityInput {
+impl<'de, 'a> Deserialize<'de> for EntityInput<'a> {
     /// Decides by the first token. A derived untagged implementation would buffer the whole value
     /// and lose the names of unknown fields.
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<EntityInput, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<EntityInput<'a>, D::Error> {
         source.deserialize_any(EntityVisitor)
     }
 }
 
 /// Reads a list of entities; a single one is a list of one, as templates write it for one value.
-pub(crate) fn one_or_list<'de, D: Deserializer<'de>>(
+pub(crate) fn one_or_list<'de, 'a, D: Deserializer<'de>>(
     source: D,
-) -> Result<Vec<EntityInput>, D::Error> {
+) -> Result<Vec<EntityInput<'a>>, D::Error> {
     struct List;
 
     impl<'de> Visitor<'de> for List {
-        type Value = Vec<EntityInput>;
+        type Value = Vec<EntityInput<'static>>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a name, an object with `name` and `role`, or a list of these")
@@ -78,7 +79,7 @@ pub(crate) fn one_or_list<'de, D: Deserializer<'de>>(
 
         fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
             let is_blank = name.trim().is_empty();
-            Ok(if is_blank { Vec::new() } else { vec![EntityInput::Name(name.to_owned())] })
+            Ok(if is_blank { Vec::new() } else { vec![EntityInput::Name(name.to_owned().into())] })
         }
 
         fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
@@ -108,48 +109,48 @@ pub(crate) fn one_or_list<'de, D: Deserializer<'de>>(
 struct EntityVisitor;
 
 impl<'de> Visitor<'de> for EntityVisitor {
-    type Value = EntityInput;
+    type Value = EntityInput<'static>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name, or an object with `name` and `role`")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<EntityInput, E> {
-        Ok(EntityInput::Name(name.to_owned()))
+    fn visit_str<E: Error>(self, name: &str) -> Result<EntityInput<'static>, E> {
+        Ok(EntityInput::Name(name.to_owned().into()))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<EntityInput, E> {
+    fn visit_bool<E: Error>(self, _: bool) -> Result<EntityInput<'static>, E> {
         Ok(EntityInput::Unreadable("a boolean"))
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<EntityInput, E> {
+    fn visit_u64<E: Error>(self, _: u64) -> Result<EntityInput<'static>, E> {
         Ok(EntityInput::Unreadable("a number"))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<EntityInput, E> {
+    fn visit_i64<E: Error>(self, _: i64) -> Result<EntityInput<'static>, E> {
         Ok(EntityInput::Unreadable("a number"))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<EntityInput, E> {
+    fn visit_f64<E: Error>(self, _: f64) -> Result<EntityInput<'static>, E> {
         Ok(EntityInput::Unreadable("a number"))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<EntityInput, E> {
+    fn visit_unit<E: Error>(self) -> Result<EntityInput<'static>, E> {
         Ok(EntityInput::Unreadable("null"))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<EntityInput, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<EntityInput<'static>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(EntityInput::Unreadable("a list"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EntityInput, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<EntityInput<'static>, A::Error> {
         #[derive(Deserialize)]
-        struct Named {
+        struct Named<'a> {
             #[serde(default)]
-            name: Option<Text>,
+            name: Option<Text<'a>>,
             #[serde(default)]
-            role: Option<Text>,
+            role: Option<Text<'a>>,
         }
         let Named { name, role } = Named::deserialize(de::value::MapAccessDeserializer::new(map))?;
         let Some(Text(Some(name))) = name else {
@@ -167,10 +168,10 @@ impl<'de> Visitor<'de> for EntityVisitor {
 }
 
 /// Text, or `None` for any other value.
-struct Text(Option<String>);
+struct Text<'a>(Option<InputText<'a>>);
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Text, D::Error> {
+impl<'de, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Text<'a>, D::Error> {
         Ok(match EntityInput::deserialize(source)? {
             EntityInput::Name(text) => Text(Some(text)),
             _ => Text(None),
@@ -183,11 +184,11 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    struct Page(#[serde(deserialize_with = "one_or_list")] Vec<EntityInput>);
+    struct Page<'a>(#[serde(deserialize_with = "one_or_list")] Vec<EntityInput<'a>>);
 
     #[test]
     fn an_entity_is_parsed_from_a_name_or_an_object() {
-        let parse = |text: &str| serde_json::from_str::<EntityInput>(text).unwrap();
+        let parse = |text: &str| serde_json::from_str::<EntityInput<'_>>(text).unwrap();
         assert_eq!(parse("\"a\""), EntityInput::Name("a".into()));
         let named = |role| EntityInput::Named { name: "a".into(), role };
         assert_eq!(parse("{\"name\":\"a\"}"), named(Role::Mention));
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_single_entity_is_a_list_of_one() {
-        let parse = |text: &str| serde_json::from_str::<Page>(text).unwrap().0;
+        let parse = |text: &str| serde_json::from_str::<Page<'_>>(text).unwrap().0;
         assert_eq!(parse("\"a\""), [EntityInput::Name("a".into())]);
         assert_eq!(parse("[\"a\",{\"name\":\"b\"}]").len(), 2);
         assert_eq!(parse("{\"name\":\"a\"}")[0].parts(), Some(("a", Role::Mention)));

@@ -22,6 +22,7 @@ pub(crate) mod entrants;
 pub mod filter_reason;
 pub(crate) mod fixed;
 pub(crate) mod index;
+pub mod input_text;
 pub(crate) mod no_fill;
 pub mod odds;
 pub mod page;

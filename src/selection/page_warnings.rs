@@ -1,17 +1,18 @@
 //! What a reply says about the values of a page that match nothing as they are written.
 
 use crate::domain::language::Language;
+use crate::domain::page_address;
 use crate::domain::page_address::{PageAddress, Prefix};
 use crate::domain::region::Region;
 use crate::selection::resolve::PageInput;
 use crate::selection::snapshot::Snapshot;
 
 /// The warnings about a page of the publisher with index `publisher`.
-pub(crate) fn of(snapshot: &Snapshot, publisher: u32, page: &PageInput) -> Vec<String> {
+pub(crate) fn of(snapshot: &Snapshot, publisher: u32, page: &PageInput<'_>) -> Vec<String> {
     let row = &snapshot.publishers[publisher as usize];
     let mut warnings = address(&row.paused_paths, page.url.as_deref());
     if let Some(tag) = stated(page.language.as_deref())
-        && tag.parse::<Language>().is_err()
+        && Language::of_request(tag).is_none()
     {
         let own = &snapshot.inventory.publishers[row.doc].language;
         warnings.push(format!(
@@ -44,7 +45,7 @@ fn address(prefixes: &[Prefix], url: Option<&str>) -> Vec<String> {
         let missing = format!("page.url: is missing: {MAY_BE_PAUSED}");
         return if prefixes.is_empty() { Vec::new() } else { vec![missing] };
     };
-    if prefixes.is_empty() && PageAddress::is_plain(url) {
+    if prefixes.is_empty() && page_address::has_plain_host(url) {
         return Vec::new();
     }
     match PageAddress::parse(url) {

@@ -11,6 +11,7 @@ use crate::selection::compiled::PublisherRow;
 use crate::selection::custom_input::CustomInput;
 pub use crate::selection::entity_input::EntityInput;
 use crate::selection::entity_input::one_or_list;
+use crate::selection::input_text::InputText;
 use crate::selection::page::{Commercial, Page, RegionBasis, Role, Slot, Viewer};
 use crate::selection::snapshot::Snapshot;
 use serde::de::Visitor;
@@ -26,23 +27,23 @@ macro_rules! page_input {
         /// A page as its publisher describes it. Names are normalised, so any spelling is accepted.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(default)]
-        pub struct PageInput {
+        pub struct PageInput<'a> {
             /// URL; query and fragment are never stored.
-            pub url: Option<String>,
+            pub url: Option<InputText<'a>>,
             /// Language. Default: the publisher's language.
-            pub language: Option<String>,
+            pub language: Option<InputText<'a>>,
             /// Topics.
-            pub topics: Vec<String>,
+            pub topics: Vec<InputText<'a>>,
             /// Names of entities that it is about; each becomes an entity with the role of a subject.
             #[serde(deserialize_with = "one_or_list", skip_serializing_if = "Vec::is_empty")]
-            pub subject: Vec<EntityInput>,
+            pub subject: Vec<EntityInput<'a>>,
             /// Entities.
             #[serde(deserialize_with = "one_or_list")]
-            pub entities: Vec<EntityInput>,
+            pub entities: Vec<EntityInput<'a>>,
             /// Keywords.
-            pub keywords: Vec<String>,
+            pub keywords: Vec<InputText<'a>>,
             /// The region it is about.
-            pub region: Option<String>,
+            pub region: Option<InputText<'a>>,
             $($(#[$about])* pub $fact: Option<FactInput>,)*
             /// What it states for the operator's context keys.
             #[serde(skip_serializing_if = "CustomInput::is_empty")]
@@ -50,12 +51,12 @@ macro_rules! page_input {
             /// Which units it allows.
             pub commercial: Commercial,
             /// Reasons why it is sensitive; any entry makes it sensitive.
-            pub sensitive: Vec<String>,
+            pub sensitive: Vec<InputText<'a>>,
             /// Ids of the creatives already shown in this page view.
-            pub shown: Vec<String>,
+            pub shown: Vec<InputText<'a>>,
         }
 
-        impl PageInput {
+        impl PageInput<'_> {
             /// States a fact by its name. Returns whether there is such a fact.
             pub fn state(&mut self, name: &str, value: &str) -> bool {
                 match name {
@@ -158,12 +159,12 @@ impl Visitor<'_> for FactVisitor {
 
 /// A requested slot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SlotInput {
+pub struct SlotInput<'a> {
     /// Id of the publisher's placement.
-    pub name: String,
+    pub name: InputText<'a>,
     /// Identifies the slot in the reply. Default: the placement's id.
     #[serde(default)]
-    pub key: Option<String>,
+    pub key: Option<InputText<'a>>,
     /// Accepted styles, in order of preference. Empty: all styles of the placement.
     #[serde(default)]
     pub styles: Vec<Style>,
@@ -171,6 +172,13 @@ pub struct SlotInput {
     /// way in which the unit is embedded decides.
     #[serde(skip)]
     pub unreported: EventKinds,
+}
+
+impl SlotInput<'_> {
+    /// Its key in the reply.
+    pub(crate) fn reply_key(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// Signals about the reader's region.
@@ -187,9 +195,9 @@ pub struct RegionSignals {
 pub fn page(
     snapshot: &Snapshot,
     publisher: u32,
-    input: &PageInput,
+    input: &PageInput<'_>,
     signals: RegionSignals,
-    slots: &[SlotInput],
+    slots: &[SlotInput<'_>],
 ) -> Page {
     let row = &snapshot.publishers[publisher as usize];
     let document = &snapshot.inventory.publishers[row.doc];
@@ -218,11 +226,12 @@ pub fn page(
     }
     let mut keywords: SmallVec<[u32; 8]> = SmallVec::new();
     if !snapshot.keywords.is_empty() {
-        let known =
-            |word: &String| name_key::with_key(word, |key| snapshot.keywords.get(key).copied());
+        let known = |word: &InputText<'_>| {
+            name_key::with_key(word, |key| snapshot.keywords.get(key).copied())
+        };
         keywords.extend(input.keywords.iter().filter_map(known).flatten());
     }
-    let language = input.language.as_deref().and_then(|tag| tag.parse::<Language>().ok());
+    let language = input.language.as_deref().and_then(Language::of_request);
     Page {
         publisher,
         sensitive: !input.sensitive.is_empty()
@@ -240,7 +249,7 @@ pub fn page(
         shown: input
             .shown
             .iter()
-            .filter_map(|id| snapshot.creative_by_id.get(id.as_str()).copied())
+            .filter_map(|id| snapshot.creative_by_id.get(&**id).copied())
             .collect(),
         viewer: viewer(row, signals),
         slots: slots.iter().map(|input| slot(row, input)).collect(),
@@ -270,7 +279,7 @@ fn is_paused(prefixes: &[Prefix], url: Option<&str>) -> bool {
         && read().is_none_or(|page| prefixes.iter().any(|prefix| prefix.covers(&page)))
 }
 
-fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
+fn slot(publisher: &PublisherRow, input: &SlotInput<'_>) -> Slot {
     let found = publisher.placements.iter().position(|(id, _)| **id == *input.name);
     let supported = found.map(|at| publisher.placements[at].1.as_slice()).unwrap_or_default();
     let styles = if input.styles.is_empty() {
@@ -279,7 +288,7 @@ fn slot(publisher: &PublisherRow, input: &SlotInput) -> Slot {
         input.styles.iter().filter(|style| supported.contains(style)).copied().collect()
     };
     Slot {
-        key: input.key.as_deref().unwrap_or(&input.name).into(),
+        key: input.reply_key().into(),
         placement: found.and_then(|at| u32::try_from(at).ok()),
         styles,
     }

@@ -65,9 +65,9 @@ fn new(edit: impl Fn(&mut Value)) -> Arc<Snapshot> {
     snapshot(document)
 }
 
-fn resolved(on: &Snapshot, input: &PageInput) -> Page {
+fn resolved(on: &Snapshot, input: &PageInput<'_>) -> Page {
     let publisher = on.publisher_by_id["b-site"];
-    let slot = |name: &str| SlotInput { name: name.into(), ..SlotInput::default() };
+    let slot = |name: &'static str| SlotInput { name: name.into(), ..SlotInput::default() };
     let signals = RegionSignals { observed: None, declared: "FR".parse().ok() };
     let slots = [slot("top"), slot("side"), slot("nowhere")];
     resolve::page(on, publisher, input, signals, &slots)
@@ -82,7 +82,12 @@ fn in_order(mut page: Page) -> Page {
     page
 }
 
-fn input(topics: &[&str], entities: &[&str], words: &[&str], authors: &[&str]) -> PageInput {
+fn input(
+    topics: &[&str],
+    entities: &[&str],
+    words: &[&str],
+    authors: &[&str],
+) -> PageInput<'static> {
     serde_json::from_value(json!({
         "topics": topics, "entities": entities, "keywords": words, "custom": { "author": authors },
         "region": "eu", "language": "de", "sentiment": "positive",

@@ -290,3 +290,43 @@ async fn a_flooding_address_gets_the_overload_response_and_reserves_nothing() {
     assert_eq!(scrape.count("adjacent_no_fill_total{reason=\"overloaded\"}"), shed);
     assert_eq!(scrape.count("adjacent_decisions_total{outcome=\"refused\"}"), shed);
 }
+
+#[tokio::test]
+async fn a_decision_is_the_same_with_and_without_the_router() {
+    let server = TestServer::start().await;
+    let mut ignored = reference();
+    ignored["page"]["mood"] = json!("calm");
+    let elsewhere =
+        json!({ "publisher": "unknown-site", "placements": [{ "name": "article-end" }] });
+    let personal = json!({ "publisher": "eu-tech-news", "email": "a@b.example" });
+    let bodies = [
+        (200, reference().to_string()),
+        (200, ignored.to_string()),
+        (404, elsewhere.to_string()),
+        (422, personal.to_string()),
+        (422, json!({ "publisher": "eu-tech-news", "placements": [] }).to_string()),
+        (400, "{".to_owned()),
+        (413, " ".repeat(20_000)),
+    ];
+    for (status, body) in bodies {
+        let mut answers = Vec::new();
+        // The router decodes the path of the second.
+        for path in ["/v1/decisions", "/v1/%64ecisions"] {
+            let request = server.reader.post(&format!("{}{path}", server.public));
+            let reply = request.body(body.clone()).send().await.unwrap();
+            assert_eq!(reply.status(), status, "{path}: {body:.200}");
+            let mut headers = reply.headers().clone();
+            headers.remove("date");
+            headers.remove("content-length");
+            let mut answer: Value = reply.json().await.unwrap();
+            if status == 200 {
+                answer = stable_part(&answer);
+            } else {
+                answer["request_id"] = Value::Null;
+            }
+            answers.push((headers, answer));
+        }
+        assert_eq!(answers[0], answers[1], "{body:.200}");
+        assert_eq!(answers[0].0["access-control-allow-origin"], "*");
+    }
+}

@@ -266,7 +266,7 @@ fn converted(inventory: &Inventory, numerator: u64, every: usize) -> Inventory {
 fn propensities(
     inventory: &Inventory,
     weights: &Weights,
-    page: &PageInput,
+    page: &PageInput<'_>,
 ) -> BTreeMap<String, u32> {
     let snapshot = Arc::new(compile(inventory.clone(), weights, &labels()));
     let world = World::new(snapshot.clone(), State::default());
@@ -297,7 +297,7 @@ proptest! {
         );
         let weights = Weights { price_weight, ..weights(&table) };
         let inventory = synth::inventory(200, seed);
-        let page = PageInput { topics: vec![format!("topic-{topic}")], ..PageInput::default() };
+        let page = PageInput { topics: vec![format!("topic-{topic}").into()], ..PageInput::default() };
 
         let before = propensities(&inventory, &weights, &page);
         let after = propensities(&converted(&inventory, numerator, every), &weights, &page);

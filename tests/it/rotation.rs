@@ -88,7 +88,7 @@ fn page(snapshot: &Snapshot, topic: &str, language: &str) -> Page {
         ..PageInput::default()
     };
     let signals = RegionSignals { observed: None, declared: "DE".parse().ok() };
-    let slots: Vec<SlotInput> = ["article-end", "sidebar"].map(crate::selection::slot).into();
+    let slots: Vec<SlotInput<'_>> = ["article-end", "sidebar"].map(crate::selection::slot).into();
     resolve::page(snapshot, 0, &input, signals, &slots)
 }
 

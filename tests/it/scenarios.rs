@@ -35,8 +35,8 @@ struct Scenario {
     publisher: String,
     #[serde(default)]
     viewer: Option<String>,
-    page: PageInput,
-    placements: Vec<SlotInput>,
+    page: PageInput<'static>,
+    placements: Vec<SlotInput<'static>>,
     #[serde(default)]
     state: Counters,
     expect: Vec<Expected>,

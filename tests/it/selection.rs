@@ -92,7 +92,7 @@ fn target_facts(inventory: &mut Inventory) {
     }
 }
 
-pub fn slot(name: &str) -> SlotInput {
+pub fn slot(name: &str) -> SlotInput<'_> {
     SlotInput { name: name.into(), ..SlotInput::default() }
 }
 
@@ -111,17 +111,17 @@ prop_compose! {
         facts in prop::collection::vec(prop::option::of(0usize..6), PageFacts::all().len()),
         paywall in prop::sample::subsequence(vec!["FREE", "metered", "premium", "x"], 0..3),
         series in prop::sample::subsequence(vec!["UBER 1", "a", "b", "c"], 0..3),
-    ) -> (PageInput, &'static str, u32) {
+    ) -> (PageInput<'static>, &'static str, u32) {
         let role = |subject| if subject { adjacent::selection::page::Role::Subject } else { adjacent::selection::page::Role::Mention };
         let mut page = PageInput {
-            topics: topics.iter().map(|n| format!("topic-{n}")).collect(),
-            entities: sponsors.iter().map(|(n, subject)| EntityInput::Named { name: format!("Sponsor {n}"), role: role(*subject) }).collect(),
-            keywords: words.iter().map(|n| format!("word {n}")).collect(),
-            region: region.map(str::to_owned),
-            language: Some(language.to_owned()),
+            topics: topics.iter().map(|n| format!("topic-{n}").into()).collect(),
+            entities: sponsors.iter().map(|(n, subject)| EntityInput::Named { name: format!("Sponsor {n}").into(), role: role(*subject) }).collect(),
+            keywords: words.iter().map(|n| format!("word {n}").into()).collect(),
+            region: region.map(Into::into),
+            language: Some(language.into()),
             sensitive: if sensitive { vec!["accident".into()] } else { Vec::new() },
             commercial: if house_only { Commercial::HouseOnly } else { Commercial::Allow },
-            shown: shown.iter().map(|n| format!("creative-{n}")).collect(),
+            shown: shown.iter().map(|n| format!("creative-{n}").into()).collect(),
             custom: serde_json::from_value(json!({ "paywall": paywall, "series": series })).unwrap(),
             ..PageInput::default()
         };
@@ -146,7 +146,7 @@ prop_compose! {
 
 pub fn resolved(
     snapshot: &Snapshot,
-    (page, country, publisher): &(PageInput, &str, u32),
+    (page, country, publisher): &(PageInput<'_>, &str, u32),
 ) -> adjacent::selection::page::Page {
     let signals = RegionSignals { observed: None, declared: country.parse().ok() };
     resolve::page(snapshot, *publisher, page, signals, &[slot("article-end"), slot("sidebar")])

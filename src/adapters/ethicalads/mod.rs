@@ -71,18 +71,26 @@ fn decide(decider: &Decider, http: &HttpRequest, call: Request) -> Result<HttpRe
         let reason = "must contain at least one ad type with its div id";
         return Err(ApiError::invalid_field("ad_types", reason));
     }
-    let mut page =
-        PageInput { url: call.url.clone(), commercial: call.commercial(), ..PageInput::default() };
+    let mut page = PageInput {
+        url: call.url.as_deref().map(Into::into),
+        commercial: call.commercial(),
+        ..PageInput::default()
+    };
     names::add_keywords(live.snapshot(), call.keywords.clone(), &mut page);
     // One unit for one of several slots: the next one is asked only if a slot stays empty.
     let mut shown = Err(NoFill::UnknownPlacement.as_str());
     for (place, name) in places {
-        let slot = SlotInput { name, key: None, styles: place.styles(), unreported: unreported() };
+        let slot = SlotInput {
+            name: name.into(),
+            key: None,
+            styles: place.styles(),
+            unreported: unreported(),
+        };
         let request = DecisionRequest {
-            publisher: publisher.clone(),
+            publisher: publisher.as_str().into(),
             page: page.clone(),
             placements: vec![slot],
-            force_creative: call.force_ad.clone(),
+            force_creative: call.force_ad.as_deref().map(Into::into),
             ..DecisionRequest::default()
         };
         shown = fill(decider, http, (&call, place), request, identity.as_ref())?;
@@ -109,7 +117,7 @@ fn fill(
     decider: &Decider,
     http: &HttpRequest,
     (call, place): (&Request, &Placement),
-    mut request: DecisionRequest,
+    mut request: DecisionRequest<'_>,
     identity: Option<&Identity>,
 ) -> Result<Result<String, &'static str>, ApiError> {
     let kind = |tier| if tier == Tier::House { CampaignType::House } else { CampaignType::Paid };

@@ -9,6 +9,7 @@ use crate::domain::event_kinds::EventKinds;
 use crate::http::problem::ApiError;
 use crate::http::public::request::DecisionRequest;
 use crate::selection::choose::Winner;
+use crate::selection::input_text::InputText;
 use crate::selection::page::Role;
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use crate::selection::snapshot::Snapshot;
@@ -169,7 +170,7 @@ impl Request {
         &self,
         settings: &AdapterSettings,
         live: &Live,
-    ) -> Result<DecisionRequest, ApiError> {
+    ) -> Result<DecisionRequest<'_>, ApiError> {
         let Some(first) = self.placements.first() else {
             return Err(ApiError::invalid_field(
                 "placements",
@@ -189,10 +190,10 @@ impl Request {
             let div = self.div(at);
             let name = names::placement_id(settings, live, &publisher, &one.names(&div));
             // The key stays whole: the answer has it.
-            let name = name.chars().take(MAX_NAME_CHARS).collect();
+            let name: String = name.chars().take(MAX_NAME_CHARS).collect();
             SlotInput {
-                name,
-                key: Some(div),
+                name: name.into(),
+                key: Some(div.into()),
                 unreported: one.unreported(settings),
                 ..SlotInput::default()
             }
@@ -202,19 +203,20 @@ impl Request {
             page: self.page(live),
             placements,
             basic: self.notrack,
-            publisher,
+            publisher: publisher.into(),
             ..DecisionRequest::default()
         })
     }
 
-    fn page(&self, live: &Live) -> PageInput {
-        let mut page = PageInput { url: self.url.clone(), ..PageInput::default() };
+    fn page(&self, live: &Live) -> PageInput<'_> {
+        let url = self.url.as_deref().map(Into::into);
+        let mut page = PageInput { url, ..PageInput::default() };
         names::add_keywords(live.snapshot(), self.keywords.iter().cloned(), &mut page);
         for properties in self.placements.iter().filter_map(|one| one.properties.as_ref()) {
-            page.topics.extend(properties.topics.iter().cloned());
-            page.entities.extend(properties.entities.iter().cloned().map(EntityInput::Name));
+            page.topics.extend(texts(&properties.topics));
+            page.entities.extend(texts(&properties.entities).map(EntityInput::Name));
             let subject = |name| EntityInput::Named { name, role: Role::Subject };
-            page.entities.extend(properties.subjects.iter().cloned().map(subject));
+            page.entities.extend(texts(&properties.subjects).map(subject));
             for (fact, value) in
                 [("sentiment", &properties.sentiment), ("verified", &properties.verified)]
             {
@@ -222,9 +224,14 @@ impl Request {
                     page.state(fact, value);
                 }
             }
-            page.region = page.region.or_else(|| properties.region.clone());
-            page.language = page.language.or_else(|| properties.language.clone());
+            page.region = page.region.or_else(|| properties.region.as_deref().map(Into::into));
+            page.language =
+                page.language.or_else(|| properties.language.as_deref().map(Into::into));
         }
         page
     }
+}
+
+fn texts(list: &[String]) -> impl Iterator<Item = InputText<'_>> {
+    list.iter().map(|text| text.as_str().into())
 }

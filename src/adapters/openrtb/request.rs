@@ -6,6 +6,7 @@ use crate::adapters::{lenient, names};
 use crate::config::adapter_settings::AdapterSettings;
 use crate::domain::iab_taxonomy;
 use crate::http::public::request::{DecisionRequest, ViewerRequest};
+use crate::selection::input_text::InputText;
 use crate::selection::resolve::{PageInput, SlotInput};
 use crate::world::live::Live;
 use serde::Deserialize;
@@ -301,7 +302,7 @@ impl BidRequest {
         settings: &AdapterSettings,
         live: &Live,
         slots: &[(&Imp, NativeRequest)],
-    ) -> DecisionRequest {
+    ) -> DecisionRequest<'_> {
         let site = self.site.as_ref();
         let ids = site.into_iter().flat_map(|site| {
             let publisher = site.publisher.as_ref().and_then(|publisher| publisher.id.as_deref());
@@ -313,8 +314,8 @@ impl BidRequest {
         let slot = |(imp, markup): &(&Imp, NativeRequest)| {
             let name = names::placement_id(settings, live, &publisher, &[imp.name()]);
             SlotInput {
-                name,
-                key: Some(imp.id().to_owned()),
+                name: name.into(),
+                key: Some(imp.id().to_owned().into()),
                 unreported: markup.unreported(),
                 ..SlotInput::default()
             }
@@ -322,10 +323,10 @@ impl BidRequest {
         DecisionRequest {
             placements: slots.iter().map(slot).collect(),
             page: site.map(|site| site.page(live)).unwrap_or_default(),
-            viewer: ViewerRequest { region: self.country() },
+            viewer: ViewerRequest { region: self.country().map(Into::into) },
             test: self.test,
             basic: self.has_gpc(),
-            publisher,
+            publisher: publisher.into(),
             ..DecisionRequest::default()
         }
     }
@@ -344,18 +345,20 @@ impl BidRequest {
 }
 
 impl Site {
-    fn page(&self, live: &Live) -> PageInput {
+    fn page(&self, live: &Live) -> PageInput<'_> {
         let content = self.content.as_ref();
         let mut page = PageInput {
-            url: self.page.clone(),
-            language: content.and_then(|own| own.langb.clone().or_else(|| own.language.clone())),
+            url: self.page.as_deref().map(Into::into),
+            language: content
+                .and_then(|own| own.langb.as_deref().or(own.language.as_deref()))
+                .map(Into::into),
             ..PageInput::default()
         };
         let own = self.pagecat.iter().chain(&self.sectioncat).chain(&self.cat);
         let own = own.map(|id| (self.cattax, id));
         let of_content = content.into_iter().flat_map(|c| c.cat.iter().map(|id| (c.cattax, id)));
         let topics = of_content.chain(own).filter_map(|(cattax, id)| topic(cattax, id));
-        for topic in topics {
+        for topic in topics.map(InputText::from) {
             if !page.topics.contains(&topic) {
                 page.topics.push(topic);
             }

@@ -94,8 +94,8 @@ fn old() -> Arc<Snapshot> {
 /// A page of a site about a topic, with one slot, or two.
 fn line(old: &Snapshot, (site, topic): (&str, &str), slots: &[&str], at_ms: i64) -> DecisionLine {
     let input = PageInput { topics: vec![topic.into()], ..PageInput::default() };
-    let slot = |name: &&str| SlotInput { name: (*name).into(), ..SlotInput::default() };
-    let slots: Vec<SlotInput> = slots.iter().map(slot).collect();
+    let slot = |name: &&str| SlotInput { name: (*name).to_owned().into(), ..SlotInput::default() };
+    let slots: Vec<SlotInput<'_>> = slots.iter().map(slot).collect();
     let publisher = old.publisher_by_id[site];
     let mut page = resolve::page(old, publisher, &input, RegionSignals::default(), &slots);
     page.viewer = Viewer { country: "DE".parse().ok(), basis: RegionBasis::Observed };

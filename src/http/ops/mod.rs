@@ -7,9 +7,11 @@ pub(crate) mod probes;
 use crate::http::public::{assets, explain, funnel, rotation};
 use crate::http::routes::{Route, route};
 use crate::http::{AppState, extract, guard, public};
-use actix_web::middleware::from_fn;
-use actix_web::web;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig};
+use actix_web::{Error, web};
 
 /// Every route of the operations listener, grouped by its users.
 pub fn table() -> Vec<Route> {
@@ -33,13 +35,17 @@ pub fn table() -> Vec<Route> {
     rows
 }
 
+async fn around(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+    let mut response = guard::guard(request, next).await?;
+    public::add_security_headers(response.headers_mut(), "same-origin");
+    Ok(response)
+}
+
 /// Registers the routes of [`table`] with their middleware.
 pub(crate) fn routes(app: Data<AppState>) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
-        let scope = web::scope("")
-            .wrap(from_fn(guard::guard))
-            .wrap(public::security_headers("same-origin"));
+        let scope = web::scope("").wrap(from_fn(around));
         let scope = table().into_iter().fold(scope, |scope, row| scope.service(row));
         config.service(scope.default_service(web::to(public::not_found)));
     }

@@ -2,10 +2,9 @@
 
 use crate::http::AppState;
 use actix_web::Error;
-use actix_web::body::{BoxBody, EitherBody, MessageBody, to_bytes};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::{BoxBody, to_bytes};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header;
-use actix_web::middleware::Next;
 use actix_web::web::Data;
 
 /// Attributes that hold an address of this server. In a page's texts the quote is escaped, so none of
@@ -14,25 +13,19 @@ const ATTRIBUTES: [&str; 3] = ["href=\"/", "src=\"/", "action=\"/"];
 
 /// Prefixes the addresses in HTML pages with the path of `server.public_url`. The proxy in front removes
 /// it from requests.
-pub(crate) async fn prefix_links<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let path = request.app_data::<Data<AppState>>().map(|app| path(&app.public_url).to_owned());
-    let response = next.call(request).await?;
+pub(crate) async fn prefix_links(response: ServiceResponse) -> Result<ServiceResponse, Error> {
     let is_html = response
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let Some(path) = path.filter(|path| is_html && !path.is_empty()) else {
-        return Ok(response.map_into_left_body());
-    };
+    let app = response.request().app_data::<Data<AppState>>().filter(|_| is_html);
+    let path = app.map(|app| path(&app.public_url).to_owned());
+    let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(response) };
     let (request, response) = response.into_parts();
     let (head, body) = response.into_parts();
-    let bytes = to_bytes(body).await.map_err(Into::into)?;
+    let bytes = to_bytes(body).await?;
     let page = prefixed(&String::from_utf8_lossy(&bytes), &path);
-    let response = head.set_body(BoxBody::new(page));
-    Ok(ServiceResponse::new(request, response).map_into_right_body())
+    Ok(ServiceResponse::new(request, head.set_body(BoxBody::new(page))))
 }
 
 /// The path of a base URL without its trailing slash, such as `/units`; empty without one.

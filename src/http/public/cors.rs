@@ -2,12 +2,10 @@
 
 use crate::domain::protocol::Protocol;
 use crate::http::public::events;
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderValue;
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::http::{Method, header};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
 use std::sync::LazyLock;
 
 /// `Access-Control-Max-Age`: how long a browser may cache a preflight, in seconds.
@@ -23,26 +21,22 @@ static ALLOWED_HEADERS: LazyLock<String> = LazyLock::new(|| {
 
 /// Adds the CORS headers to every response, whether or not the request has an `Origin`. Responses thus
 /// do not vary by `Origin`, and a cache stores one copy of an embed file for all sites.
-pub(crate) async fn open<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let mut response = if is_preflight(&request) {
-        let preflight = HttpResponse::NoContent()
-            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(&request)))
-            .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE))
-            .insert_header((header::VARY, header::ACCESS_CONTROL_REQUEST_HEADERS.as_str()))
-            .finish();
-        request.into_response(preflight).map_into_right_body()
-    } else {
-        next.call(request).await?.map_into_left_body()
-    };
-    let headers = response.headers_mut();
+pub(crate) fn open(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers
         .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(events::EXPOSED));
-    Ok(response)
+}
+
+/// The response to a preflight; `None` if the request is none.
+pub(crate) fn preflight(request: &ServiceRequest) -> Option<HttpResponse> {
+    is_preflight(request).then(|| {
+        HttpResponse::NoContent()
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST"))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(request)))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE))
+            .insert_header((header::VARY, header::ACCESS_CONTROL_REQUEST_HEADERS.as_str()))
+            .finish()
+    })
 }
 
 /// All headers that the page wants to send: tracing libraries add theirs to every request of a page, and a

@@ -17,16 +17,17 @@ use crate::http::public::call_class::{CallClass, Key, require_access, site};
 use crate::http::public::embed_reports::EmbedReports;
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
 use crate::http::public::request::{DecisionRequest, Render};
-use crate::http::public::{ignored, request};
+use crate::http::public::{ignored, plain_request, request};
 use crate::http::{AppState, blocking, body, caller};
 use crate::selection::page_warnings;
 use crate::selection::resolve::RegionSignals;
 use crate::web;
 use crate::world::Worlds;
-use actix_web::http::header;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, header};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use bumpalo::Bump;
 use bumpalo::boxed::Box;
 use std::rc::Rc;
@@ -42,6 +43,9 @@ pub(crate) struct Decider {
     pub(crate) embed_reports: Arc<EmbedReports>,
 }
 
+/// The path of decisions.
+pub(crate) const PATH: &str = "/v1/decisions";
+
 /// `POST /v1/decisions`.
 pub(crate) async fn create(
     decider: Data<Decider>,
@@ -51,10 +55,26 @@ pub(crate) async fn create(
     let limit = decider.app.settings.get().request.body_bytes;
     let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
     let began = Instant::now();
-    let (request, ignored) = body::json::<DecisionRequest>(&bytes)?;
+    let (request, ignored) = plain_request::from_body(&bytes)?;
     let response = handle(&decider, &http, request, ignored).await;
     decider.app.metrics.observe_decision(began.elapsed());
     response
+}
+
+/// Whether a request is `POST /v1/decisions`, which is answered without the router: matching the rows of the
+/// route table and extracting the arguments of a handler take thousands of instructions.
+pub(crate) fn is_create(request: &ServiceRequest) -> bool {
+    *request.method() == Method::POST && request.path() == PATH
+}
+
+/// Answers a request that [`is_create`].
+pub(crate) async fn create_unrouted(mut request: ServiceRequest) -> Result<ServiceResponse, Error> {
+    let payload = request.extract::<Payload>().await?;
+    let (http, _) = request.into_parts();
+    let decider = http.app_data::<Data<Decider>>().cloned();
+    let decider = decider.expect("`app::Services` registers it on every listener");
+    let response = create(decider, http.clone(), payload).await;
+    Ok(ServiceResponse::new(http, response.unwrap_or_else(HttpResponse::from_error)))
 }
 
 /// `GET /v1/decisions`.
@@ -72,7 +92,7 @@ pub(crate) async fn from_parameters(
 async fn handle(
     decider: &Decider,
     http: &HttpRequest,
-    mut request: DecisionRequest,
+    mut request: DecisionRequest<'_>,
     ignored: Vec<String>,
 ) -> Result<HttpResponse, ApiError> {
     let identity = caller::identity(&decider.app, http)?;
@@ -107,7 +127,7 @@ async fn handle(
 pub(crate) fn with_first<T>(
     decider: &Decider,
     http: &HttpRequest,
-    mut request: DecisionRequest,
+    mut request: DecisionRequest<'_>,
     show: impl FnOnce(Option<&RenderedUnit<'_>>) -> T,
 ) -> Result<T, ApiError> {
     let identity = caller::identity(&decider.app, http)?;
@@ -128,7 +148,7 @@ pub(crate) fn with_first<T>(
 pub(crate) fn decide(
     decider: &Decider,
     http: &HttpRequest,
-    request: &mut DecisionRequest,
+    request: &mut DecisionRequest<'_>,
     identity: Option<&Identity>,
 ) -> Result<Option<PageDecision>, ApiError> {
     decide_for(decider, http, request, identity, None)
@@ -138,7 +158,7 @@ pub(crate) fn decide(
 pub(crate) fn decide_for(
     decider: &Decider,
     http: &HttpRequest,
-    request: &mut DecisionRequest,
+    request: &mut DecisionRequest<'_>,
     identity: Option<&Identity>,
     accepts: Option<&AcceptUnit<'_>>,
 ) -> Result<Option<PageDecision>, ApiError> {
@@ -150,7 +170,7 @@ pub(crate) fn decide_for(
 fn decide_page(
     decider: &Decider,
     http: &HttpRequest,
-    request: &mut DecisionRequest,
+    request: &mut DecisionRequest<'_>,
     caller: (Option<&Identity>, Option<&AcceptUnit<'_>>),
     ignored: Vec<String>,
 ) -> Result<(Option<PageDecision>, Vec<String>), ApiError> {
@@ -178,7 +198,7 @@ fn decide_page(
 fn decide_request(
     decider: &Decider,
     http: &HttpRequest,
-    request: &DecisionRequest,
+    request: &DecisionRequest<'_>,
     (identity, accepts): (Option<&Identity>, Option<&AcceptUnit<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
@@ -299,16 +319,16 @@ fn no_fill(id: u128, reason: NoFill, texts: &Bump) -> Answer<'_> {
 }
 
 /// The response when load is shed, in the usual format. Nothing was decided or logged.
-fn overloaded(decider: &Decider, request: &DecisionRequest) -> HttpResponse {
+fn overloaded(decider: &Decider, request: &DecisionRequest<'_>) -> HttpResponse {
     let live = decider.world.live();
     let snapshot = live.snapshot();
     let age_ms = decider.world.age_ms(decider.app.clock.now_ms());
     let id = uuid::Uuid::now_v7().as_u128();
     let texts = &Bump::new();
-    let answers = request.placements.iter().map(|slot| {
-        let key: &str = slot.key.as_ref().unwrap_or(&slot.name);
-        (key, no_fill(id, NoFill::Overloaded, texts))
-    });
+    let answers = request
+        .placements
+        .iter()
+        .map(|slot| (slot.reply_key(), no_fill(id, NoFill::Overloaded, texts)));
     let reply = DecisionReply {
         request_id: id_text(id, texts),
         snapshot: SnapshotReply {

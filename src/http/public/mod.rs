@@ -19,6 +19,7 @@ pub(crate) mod notices;
 pub(crate) mod pages;
 pub(crate) mod party_page;
 pub(crate) mod pauses;
+pub(crate) mod plain_request;
 pub(crate) mod publisher;
 pub(crate) mod publisher_key;
 pub(crate) mod reply;
@@ -31,15 +32,19 @@ pub(crate) mod well_known;
 use crate::http::problem::ApiError;
 use crate::http::routes::{Route, route};
 use crate::http::{AppState, extract, guard};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::middleware::Next;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{HttpResponse, web};
+use actix_web::{Error, HttpResponse, web};
 
 /// Every route of the public listener, grouped by its users.
 pub fn table() -> Vec<Route> {
     vec![
         // Pages and publishers' servers requesting units.
-        route("/v1/decisions").get(decisions::from_parameters).post(decisions::create),
+        route(decisions::PATH).get(decisions::from_parameters).post(decisions::create),
         route("/v1/unit").get(unit_page::unit),
         // Browsers loading scripts, styles and images.
         route("/embed/pictures/{file}").get_and_head(images::file),
@@ -78,22 +83,42 @@ pub fn table() -> Vec<Route> {
 }
 
 /// Registers the routes of [`table`] and the `additional` ones of the API reference and the protocol
-/// adapters, with their middleware.
+/// adapters; [`around`] is their middleware.
 pub(crate) fn routes(
     app: Data<AppState>,
     additional: Vec<Route>,
 ) -> impl FnOnce(&mut ServiceConfig) {
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
-        let scope = web::scope("")
-            .wrap(from_fn(guard::guard))
-            .wrap(from_fn(negotiated::page_of_missing))
-            .wrap(from_fn(below_path::prefix_links))
-            .wrap(from_fn(cors::open))
-            .wrap(security_headers("cross-origin"));
-        let scope =
-            table().into_iter().chain(additional).fold(scope, |scope, row| scope.service(row));
-        config.service(scope.default_service(web::to(not_found)));
+        table().into_iter().chain(additional).for_each(|row| {
+            config.service(row);
+        });
+        config.default_service(web::to(not_found));
+    }
+}
+
+/// The middleware of the public listener: a single one, since each allocates for every request.
+pub(crate) async fn around(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let mut response = match cors::preflight(&request) {
+        Some(preflight) => request.into_response(preflight),
+        None => {
+            let response = guard::guarded(request, |request| handle(request, next)).await?;
+            below_path::prefix_links(negotiated::page_of_missing(response)).await?
+        }
+    };
+    cors::open(response.headers_mut());
+    add_security_headers(response.headers_mut(), "cross-origin");
+    Ok(response)
+}
+
+async fn handle(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+    if decisions::is_create(&request) {
+        decisions::create_unrouted(request).await
+    } else {
+        next.call(request).await
     }
 }
 
@@ -102,11 +127,12 @@ pub(crate) async fn live() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("live\n")
 }
 
-/// Headers of every response. `resource_policy` is the `Cross-Origin-Resource-Policy`.
-pub(crate) fn security_headers(resource_policy: &'static str) -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add(("X-Content-Type-Options", "nosniff"))
-        .add(("Cross-Origin-Resource-Policy", resource_policy))
+/// Adds the headers of every response. `resource_policy` is the `Cross-Origin-Resource-Policy`.
+pub(crate) fn add_security_headers(headers: &mut HeaderMap, resource_policy: &'static str) {
+    let policy = (header::CROSS_ORIGIN_RESOURCE_POLICY, resource_policy);
+    for (name, value) in [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), policy] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 /// The response for paths without a route: 404.

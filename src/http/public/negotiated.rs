@@ -5,13 +5,11 @@ use crate::http::json;
 use crate::http::problem::ApiError;
 use crate::http::public::pages;
 use crate::web::pages::figures::{FiguresView, figures};
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{Accept, Header, HeaderValue, Quality};
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -61,24 +59,22 @@ fn is_page_view(request: &HttpRequest) -> bool {
 }
 
 /// Replaces the problem details of a 404 with a page for those who opened the address in a browser.
-pub(crate) async fn page_of_missing<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let app = request.app_data::<Data<AppState>>().cloned();
-    let mut response = next.call(request).await?;
+pub(crate) fn page_of_missing(mut response: ServiceResponse) -> ServiceResponse {
     let is_missing = response.status() == StatusCode::NOT_FOUND
         && response.response().error().is_some_and(|error| error.as_error::<ApiError>().is_some());
-    let Some(app) = app.filter(|_| is_missing) else { return Ok(response.map_into_left_body()) };
+    if !is_missing {
+        return response;
+    }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
     if !is_page_view(response.request()) {
-        return Ok(response.map_into_left_body());
+        return response;
     }
+    let app = response.request().app_data::<Data<AppState>>();
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
-    let Some(mut page) = error.map(|error| pages::error_page(&app, error)) else {
-        return Ok(response.map_into_left_body());
+    let Some(mut page) = app.zip(error).map(|(app, error)| pages::error_page(app, error)) else {
+        return response;
     };
     page.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
     let (request, _) = response.into_parts();
-    Ok(ServiceResponse::new(request, page).map_into_right_body())
+    ServiceResponse::new(request, page)
 }

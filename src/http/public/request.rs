@@ -5,6 +5,7 @@ use crate::domain::party::Style;
 use crate::domain::targeting::PageFacts;
 use crate::http::body::is_personal;
 use crate::http::problem::ApiError;
+use crate::selection::input_text::InputText;
 use crate::selection::page::{Commercial, Role};
 use crate::selection::resolve::{EntityInput, PageInput, SlotInput};
 use schemars::JsonSchema;
@@ -13,20 +14,20 @@ use std::collections::BTreeMap;
 
 /// A decision request; one per page view.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-pub(crate) struct DecisionRequest {
+pub(crate) struct DecisionRequest<'a> {
     /// The publisher's id.
-    #[schemars(length(min = 1))]
-    pub(crate) publisher: String,
+    #[schemars(with = "String", length(min = 1))]
+    pub(crate) publisher: InputText<'a>,
     /// What the page is about.
     #[serde(default)]
     #[schemars(with = "PageDocument")]
-    pub(crate) page: PageInput,
+    pub(crate) page: PageInput<'a>,
     /// What the caller declares about the reader.
     #[serde(default)]
-    pub(crate) viewer: ViewerRequest,
+    pub(crate) viewer: ViewerRequest<'a>,
     /// The slots to fill; at most 8.
     #[schemars(with = "Vec<SlotDocument>", length(min = 1))]
-    pub(crate) placements: Vec<SlotInput>,
+    pub(crate) placements: Vec<SlotInput<'a>>,
     /// `json`, or `html`, `markdown` or `text` to also get the complete unit in that form.
     #[serde(default)]
     pub(crate) render: Render,
@@ -42,7 +43,8 @@ pub(crate) struct DecisionRequest {
     pub(crate) explain: bool,
     /// Id of the creative to show; requires an operator key and implies `test`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) force_creative: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) force_creative: Option<InputText<'a>>,
     /// Basic measurement: no viewport observation, no visitor key. Not a field of this API, which uses
     /// the `Sec-GPC` header; other protocols have a field for it.
     #[serde(skip)]
@@ -51,10 +53,11 @@ pub(crate) struct DecisionRequest {
 
 /// What the caller declares about the reader.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-pub(crate) struct ViewerRequest {
+pub(crate) struct ViewerRequest<'a> {
     /// The reader's country, as an ISO 3166 code.
     #[serde(default)]
-    pub(crate) region: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub(crate) region: Option<InputText<'a>>,
 }
 
 string_enum! {
@@ -180,7 +183,7 @@ pub(crate) struct SlotDocument {
 const MAX_QUERY_BYTES: usize = 16 * 1024;
 
 /// Parses the query parameters of `GET /v1/decisions`; also returns the names of unknown parameters.
-pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), ApiError> {
+pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest<'_>, Vec<String>), ApiError> {
     if query.len() > MAX_QUERY_BYTES {
         let detail =
             format!("the query is longer than {MAX_QUERY_BYTES} bytes: send the request by POST");
@@ -189,37 +192,36 @@ pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), 
     let mut request = DecisionRequest::default();
     let mut ignored = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let value = value.into_owned();
         let page = &mut request.page;
         match &*name {
-            "publisher" => request.publisher = value,
+            "publisher" => request.publisher = value.into(),
             "placement" => {
-                request.placements.push(SlotInput { name: value, ..SlotInput::default() });
+                request.placements.push(SlotInput { name: value.into(), ..SlotInput::default() });
             }
             "style" => {
                 let style =
                     value.parse().map_err(|why: String| ApiError::invalid_field("style", why))?;
-                let missing = |slot: &&mut SlotInput| !slot.styles.contains(&style);
+                let missing = |slot: &&mut SlotInput<'_>| !slot.styles.contains(&style);
                 let slots = request.placements.iter_mut().filter(missing);
                 slots.for_each(|slot| slot.styles.push(style));
             }
-            "topic" => page.topics.push(value),
-            "entity" => page.entities.push(EntityInput::Name(value)),
+            "topic" => page.topics.push(value.into()),
+            "entity" => page.entities.push(EntityInput::Name(value.into())),
             "subject" => {
-                page.entities.push(EntityInput::Named { name: value, role: Role::Subject })
+                page.entities.push(EntityInput::Named { name: value.into(), role: Role::Subject })
             }
-            "keyword" => page.keywords.push(value),
-            "region" => page.region = Some(value),
-            "language" => page.language = Some(value),
-            "url" => page.url = Some(value),
+            "keyword" => page.keywords.push(value.into()),
+            "region" => page.region = Some(value.into()),
+            "language" => page.language = Some(value.into()),
+            "url" => page.url = Some(value.into()),
             "commercial" => {
                 page.commercial = value
                     .parse()
                     .map_err(|why: String| ApiError::invalid_field("commercial", why))?;
             }
-            "sensitive" => page.sensitive.push(value),
-            "shown" => page.shown.push(value),
-            "viewer_region" => request.viewer.region = Some(value),
+            "sensitive" => page.sensitive.push(value.into()),
+            "shown" => page.shown.push(value.into()),
+            "viewer_region" => request.viewer.region = Some(value.into()),
             "render" => {
                 request.render =
                     value.parse().map_err(|why: String| ApiError::invalid_field("render", why))?;
@@ -227,7 +229,7 @@ pub(crate) fn from_query(query: &str) -> Result<(DecisionRequest, Vec<String>), 
             "test" => request.test = boolean("test", &value)?,
             "strict" => request.strict = boolean("strict", &value)?,
             other if other.strip_prefix("custom.").is_some_and(|key| !is_personal(key)) => {
-                page.custom.state(&other["custom.".len()..], value);
+                page.custom.state(&other["custom.".len()..], value.into_owned());
             }
             other if page.state(other, &value) => {}
             other if is_personal(other.strip_prefix("custom.").unwrap_or(other)) => {
@@ -253,12 +255,13 @@ fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
 /// # Errors
 /// 422 for an invalid field; with `strict`, also for anything over a limit.
 pub(crate) fn apply_limits(
-    request: &mut DecisionRequest,
+    request: &mut DecisionRequest<'_>,
     limits: &RequestLimits,
 ) -> Result<Vec<String>, ApiError> {
     let mut limiter = Limiter { strict: request.strict, warnings: Vec::new() };
     let page = &mut request.page;
-    let is_subject = |one: &EntityInput| one.parts().is_some_and(|(_, role)| role == Role::Subject);
+    let is_subject =
+        |one: &EntityInput<'_>| one.parts().is_some_and(|(_, role)| role == Role::Subject);
     if let Some((at, what)) = page.merge_subjects() {
         let problem = format!(
             "must be a name, or an object with `name` and `role` (got {what}): no commercial unit, because \
@@ -267,11 +270,18 @@ pub(crate) fn apply_limits(
         limiter.report(&format!("page.entities[{at}]"), problem)?;
         page.allow_house_only();
     }
-    let name = |one: &String| Some(one.chars().count());
-    limiter.remove_long("page.topics", &mut page.topics, limits.characters, name)?;
-    limiter.remove_long("page.keywords", &mut page.keywords, limits.characters, name)?;
-    let name = |one: &EntityInput| one.parts().map(|(name, _)| name.chars().count());
-    let long = limiter.remove_long("page.entities", &mut page.entities, limits.characters, name)?;
+    let is_long =
+        |text: &str| text.len() > limits.characters && text.chars().count() > limits.characters;
+    let is_long_word = |one: &InputText<'_>| is_long(one);
+    limiter.remove_long("page.topics", &mut page.topics, limits.characters, is_long_word)?;
+    limiter.remove_long("page.keywords", &mut page.keywords, limits.characters, is_long_word)?;
+    let is_long_name = |one: &EntityInput<'_>| one.parts().is_some_and(|(name, _)| is_long(name));
+    let long = limiter.remove_long(
+        "page.entities",
+        &mut page.entities,
+        limits.characters,
+        is_long_name,
+    )?;
     let subjects = page.entities.iter().filter(|one| is_subject(one)).count();
     if long.iter().any(is_subject) || subjects > limits.entities {
         let problem = "has subjects over a limit: no commercial unit, because not all are known";
@@ -301,23 +311,21 @@ pub(crate) fn apply_limits(
         return Err(ApiError::invalid_field("placements", "must contain at least one placement"));
     }
     for (at, slot) in request.placements.iter().enumerate() {
-        let long = |text: &str| text.chars().count() > limits.characters;
-        if slot.name.is_empty() || long(&slot.name) || slot.key.as_deref().is_some_and(long) {
+        if slot.name.is_empty() || is_long(&slot.name) || slot.key.as_deref().is_some_and(is_long) {
             let reason =
                 format!("the name and the key must have 1 to {} characters", limits.characters);
             return Err(ApiError::invalid_field(format!("placements[{at}]"), reason));
         }
     }
-    let mut seen = std::collections::HashSet::new();
-    let key_of = |slot: &SlotInput| slot.key.clone().unwrap_or_else(|| slot.name.clone());
-    let duplicates: Vec<String> =
-        request.placements.iter().map(key_of).filter(|key| !seen.insert(key.clone())).collect();
-    if !duplicates.is_empty() {
-        let mut retained = std::collections::HashSet::new();
-        request.placements.retain(|slot| retained.insert(key_of(slot)));
-        for key in duplicates {
-            limiter
-                .report("placements", format!("duplicate key `{key}`: only the first is used"))?;
+    let mut kept = 0;
+    while let Some(slot) = request.placements.get(kept) {
+        let key = slot.reply_key();
+        if request.placements[..kept].iter().any(|one| one.reply_key() == key) {
+            let problem = format!("duplicate key `{key}`: only the first is used");
+            limiter.report("placements", problem)?;
+            request.placements.remove(kept);
+        } else {
+            kept += 1;
         }
     }
     Ok(limiter.warnings)
@@ -354,17 +362,15 @@ impl Limiter {
         )
     }
 
-    /// Removes what has more than `limit` characters, as counted by `length`, and returns it: a part of a name
-    /// may be another name.
+    /// Removes what has more than `limit` characters and returns it: a part of a name may be another name.
     fn remove_long<T>(
         &mut self,
         field: &str,
         list: &mut Vec<T>,
         limit: usize,
-        length: impl Fn(&T) -> Option<usize>,
+        is_long: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, ApiError> {
-        let is_long = |one: &T| length(one).is_some_and(|length| length > limit);
-        if !list.iter().any(is_long) {
+        if !list.iter().any(&is_long) {
             return Ok(Vec::new());
         }
         let mut removed = Vec::new();

@@ -16,7 +16,7 @@ pub(crate) async fn unit(
     let (mut request, unread) = request::from_query(http.query_string())?;
     request.placements.truncate(1);
     request.explain = false;
-    let language = request.page.language.clone().unwrap_or_else(|| "en".to_owned());
+    let language = request.page.language.clone().unwrap_or_else(|| "en".into());
     let text =
         decisions::with_first(&decider, &http, request, |unit| web::unit::page(unit, &language))?;
     let mut response = HttpResponse::Ok()

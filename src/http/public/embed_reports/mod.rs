@@ -116,7 +116,7 @@ impl EmbedReports {
     pub(crate) fn note(
         &self,
         publisher: &Publisher,
-        (page, slots): (&PageInput, &[SlotInput]),
+        (page, slots): (&PageInput<'_>, &[SlotInput<'_>]),
         decided: Result<&PageDecision, &ApiError>,
         (warnings, now_ms): (&[String], i64),
     ) {
