@@ -86,6 +86,7 @@ pub(crate) fn routes(
     move |config: &mut ServiceConfig| {
         config.app_data(app).configure(extract::settings);
         let scope = web::scope("")
+            .wrap(from_fn(events::unrouted))
             .wrap(from_fn(guard::guard))
             .wrap(from_fn(negotiated::page_of_missing))
             .wrap(from_fn(below_path::prefix_links))
