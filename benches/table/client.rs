@@ -1,7 +1,7 @@
 //! A minimal HTTP client on one persistent connection, so that the client adds little to timings.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 pub struct Connection {
     stream: TcpStream,
@@ -11,26 +11,34 @@ pub struct Connection {
 /// Request headers of a reader's browser.
 const BROWSER: &str = "Accept: */*\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// Serialises a decision request as HTTP/1.1.
-pub fn on_wire(body: &serde_json::Value) -> Vec<u8> {
+/// Serialises a decision request as HTTP/1.1, as a proxy forwards it.
+pub fn on_wire(body: &serde_json::Value, reader: Ipv4Addr) -> Vec<u8> {
     let body = body.to_string();
     format!(
         "POST /v1/decisions HTTP/1.1\r\nHost: news.example\r\nContent-Type: application/json\r\n\
-         {BROWSER}\r\nContent-Length: {}\r\n\r\n{body}",
+         {BROWSER}\r\nX-Forwarded-For: {reader}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
 }
 
-/// Serialises an impression report as a proxy forwards it. `reader` selects the reader's address.
-pub fn impression(token: &str, reader: u32) -> Vec<u8> {
-    // 198.18.0.0/15 is reserved for benchmarks (RFC 2544).
-    let address = std::net::Ipv4Addr::from(0xC612_0000 + reader % (1 << 17));
+/// Serialises the report of an event as a proxy forwards it; `path` has the token.
+pub fn report(path: &str, reader: Ipv4Addr) -> Vec<u8> {
     format!(
-        "GET /e/{token} HTTP/1.1\r\nHost: news.example\r\n{BROWSER}\r\n\
-         X-Forwarded-For: {address}\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: news.example\r\n{BROWSER}\r\nX-Forwarded-For: {reader}\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// The `number`th reader of a few networks: of 198.18.0.0/15, which is reserved for benchmarks (RFC 2544).
+pub fn reader_of_few_networks(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0xC612_0000 + number % (1 << 17))
+}
+
+/// The `number`th reader of many networks: the first 65,536 have a /24 each, whose limits they never reach.
+pub fn reader_of_many_networks(number: u32) -> Ipv4Addr {
+    let [_, host, high, low] = number.to_be_bytes();
+    Ipv4Addr::new(10, high, low, host)
 }
 
 impl Connection {
@@ -49,26 +57,50 @@ impl Connection {
 
     /// Reports an event and asserts that it was acknowledged as recorded.
     pub fn report(&mut self, event: &[u8]) {
-        let (head, _) = self.exchange(event).expect_success(&self.buffer);
-        let text = std::str::from_utf8(&self.buffer[..head]).unwrap();
+        self.write(event);
+        self.read_recorded();
+    }
+
+    /// Reads the response to an event and asserts that it was acknowledged as recorded.
+    pub fn read_recorded(&mut self) {
+        let response = self.read();
+        let text = std::str::from_utf8(&self.buffer[..response.head]).unwrap();
+        assert!(response.status == 204, "{text}");
         assert!(text.to_ascii_lowercase().contains("adjacent-recorded: 1"), "{text}");
+    }
+
+    /// Reads the response to a click, which may come before it is recorded.
+    pub fn read_redirect(&mut self) {
+        assert_eq!(self.read().status, 302);
     }
 
     /// Sends a request, reads the complete response and returns its body. Panics on a status other than 200
     /// or 204.
     pub fn send(&mut self, request: &[u8]) -> &[u8] {
-        let (head, body) = self.exchange(request).expect_success(&self.buffer);
+        self.write(request);
+        self.read_body()
+    }
+
+    /// Reads the complete response to a request that was written and returns its body. Panics on a status other
+    /// than 200 or 204.
+    pub fn read_body(&mut self) -> &[u8] {
+        let (head, body) = self.read().expect_success(&self.buffer);
         &self.buffer[head..head + body]
     }
 
     /// Sends a request, reads the complete response and returns its status.
     pub fn status(&mut self, request: &[u8]) -> u16 {
-        self.exchange(request).status
+        self.write(request);
+        self.read().status
+    }
+
+    /// Sends a request.
+    pub fn write(&mut self, request: &[u8]) {
+        self.stream.write_all(request).unwrap();
     }
 
     /// Reads a response into the buffer.
-    fn exchange(&mut self, request: &[u8]) -> Response {
-        self.stream.write_all(request).unwrap();
+    fn read(&mut self) -> Response {
         let mut filled = 0;
         let mut whole = None;
         loop {

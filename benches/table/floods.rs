@@ -3,12 +3,11 @@
 
 use crate::client::Connection;
 use crate::instance::BenchServer;
-use crate::{Row, events, instance, median};
+use crate::{Row, events, instance, load, median};
 use adjacent::clock::{Clock, SystemClock};
 use adjacent::domain::attribution::AttributionKey;
 use adjacent::domain::region::Country;
 use adjacent::ledger::{Ledger, Rules};
-use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -34,10 +33,8 @@ const SHARE: f64 = 0.2;
 /// worth on this machine at this time.
 const ROUNDS: usize = 20;
 const TURN: Duration = Duration::from_secs(2);
-/// Nice values: of the clients of a flood, which should cost the server as little as those on another
-/// computer do, and of the clients that measure.
+/// Nice value of the clients of a flood, which should cost the server as little as those on another computer do.
 const FLOOD_NICE: i32 = 15;
-const MEASURING_NICE: i32 = -10;
 
 /// The request of a client of a flood with this number.
 type MakeRequest = dyn Fn(usize, u64) -> String + Sync;
@@ -174,11 +171,6 @@ fn get(path: &str, key: &str) -> String {
     )
 }
 
-fn set_nice(nice: i32) {
-    // On Linux this is about the calling thread alone. Without the right to do so, the ratios are higher.
-    let _ = rustix::process::setpriority_process(None, nice);
-}
-
 /// Turns without and with a flood, one after the other.
 fn rounds(
     address: SocketAddr,
@@ -189,7 +181,7 @@ fn rounds(
     let (mut p50, mut p99): ([Vec<f64>; 3], [Vec<f64>; 3]) = Default::default();
     let mut answers = BTreeMap::<u16, u64>::new();
     for _ in 0..ROUNDS {
-        let before = turn(address, requests, rate);
+        let before = load::at_rate(address, requests, rate, TURN);
         let stop = AtomicBool::new(false);
         let (next, begun) = (AtomicU64::new(1), Barrier::new(CLIENTS + 1));
         let (flooded, statuses) = std::thread::scope(|scope| {
@@ -197,7 +189,7 @@ fn rounds(
                 .map(|client| {
                     let (stop, next, begun) = (&stop, &next, &begun);
                     scope.spawn(move || {
-                        set_nice(FLOOD_NICE);
+                        load::set_nice(FLOOD_NICE);
                         let mut connection = Connection::connect(address);
                         let mut statuses = Vec::new();
                         while !stop.load(Ordering::Relaxed) {
@@ -218,7 +210,7 @@ fn rounds(
                 .collect();
             // What is measured is the flood, not its first sixty connections at once.
             begun.wait();
-            let flooded = turn(address, requests, rate);
+            let flooded = load::at_rate(address, requests, rate, TURN);
             stop.store(true, Ordering::Relaxed);
             let ended = clients.into_iter().flat_map(|client| client.join().unwrap());
             (flooded, ended.collect::<Vec<u16>>())
@@ -226,7 +218,7 @@ fn rounds(
         for status in statuses {
             *answers.entry(status).or_default() += 1;
         }
-        let after = turn(address, requests, rate);
+        let after = load::at_rate(address, requests, rate, TURN);
         for (at, times) in [before, flooded, after].iter().enumerate() {
             p50[at].push(times.value_at_quantile(0.5) as f64 / 1e3);
             p99[at].push(times.value_at_quantile(0.99) as f64 / 1e3);
@@ -252,32 +244,4 @@ fn rounds(
         ),
         Row::new("... answers by status", text.trim().to_owned(), ""),
     ]
-}
-
-/// Latencies of decisions that come at `rate` per second, in nanoseconds.
-fn turn(address: SocketAddr, requests: &[Vec<u8>], rate: f64) -> Histogram<u64> {
-    let new = || Histogram::<u64>::new_with_bounds(1, 100_000_000_000, 3).unwrap();
-    let began = Instant::now() + Duration::from_millis(50);
-    let part = |part: usize| {
-        set_nice(MEASURING_NICE);
-        let mut connection = Connection::connect(address);
-        let mut times = new();
-        for number in (part..).step_by(CONNECTIONS) {
-            let due = began + Duration::from_secs_f64(number as f64 / rate);
-            if due > began + TURN {
-                return times;
-            }
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            connection.send(&requests[number % requests.len()]);
-            times.record(u64::try_from(due.elapsed().as_nanos()).unwrap()).unwrap();
-        }
-        times
-    };
-    std::thread::scope(|scope| {
-        let parts: Vec<_> =
-            (0..CONNECTIONS).map(|number| scope.spawn(move || part(number))).collect();
-        let mut all = new();
-        parts.into_iter().for_each(|part| all.add(part.join().unwrap()).unwrap());
-        all
-    })
 }

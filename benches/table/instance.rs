@@ -23,14 +23,32 @@ pub struct BenchServer {
 }
 
 impl BenchServer {
-    /// Starts a standalone instance.
-    pub fn start(data: &Path) -> BenchServer {
-        BenchServer::with(&[data.display().to_string()])
-    }
-
     /// Starts a standalone instance that believes `X-Forwarded-For`.
     pub fn behind_proxy(data: &Path) -> BenchServer {
         BenchServer::with(&[data.display().to_string(), "proxy".into()])
+    }
+
+    /// Starts a standalone instance that believes `X-Forwarded-For`, with all its threads on the first `cores`
+    /// cores: as many request threads.
+    pub fn pinned(data: &Path, cores: usize) -> BenchServer {
+        let program = std::env::current_exe().unwrap();
+        let mut command = Command::new("taskset");
+        command.args(["-c", &format!("0-{}", cores - 1)]).arg(program);
+        BenchServer::run(command, &[data.display().to_string(), "proxy".into()])
+    }
+
+    /// Starts a standalone instance that believes `X-Forwarded-For`, under callgrind.
+    pub fn counted(data: &Path, out: &Path) -> BenchServer {
+        let mut command = Command::new("valgrind");
+        command.args(["--quiet", "--tool=callgrind"]);
+        command.arg(format!("--callgrind-out-file={}", out.display()));
+        command.arg(std::env::current_exe().unwrap());
+        BenchServer::run(command, &[data.display().to_string(), "proxy".into()])
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Starts an instance with its event store on Redis.
@@ -40,7 +58,11 @@ impl BenchServer {
     }
 
     fn with(arguments: &[String]) -> BenchServer {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        BenchServer::run(Command::new(std::env::current_exe().unwrap()), arguments)
+    }
+
+    fn run(mut command: Command, arguments: &[String]) -> BenchServer {
+        let mut child = command
             .arg("server")
             .args(arguments)
             .stdin(Stdio::piped())
@@ -64,6 +86,11 @@ impl BenchServer {
         let mut reply = String::new();
         self.replies.read_line(&mut reply).unwrap();
         reply.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+    }
+
+    /// The sum of the metrics that begin with `series`.
+    pub fn series(&mut self, series: &str) -> f64 {
+        self.query(&format!("series {series}"))[0]
     }
 
     /// Records in its journal that are not in Redis yet.
@@ -90,6 +117,20 @@ impl Drop for BenchServer {
 
 /// A data directory with a synthetic inventory of `flights` flights, and 2,000 requests for it.
 pub fn data_directory(flights: usize) -> (tempfile::TempDir, Vec<Vec<u8>>) {
+    (data_folder(flights), requests(2_000, flights))
+}
+
+/// Requests for a synthetic inventory of `flights` flights, each of another page and reader.
+pub fn requests(count: usize, flights: usize) -> Vec<Vec<u8>> {
+    let pages = pages::requests(count, flights);
+    (0..)
+        .zip(&pages)
+        .map(|(number, page)| client::on_wire(page, client::reader_of_many_networks(number)))
+        .collect()
+}
+
+/// A data directory with a synthetic inventory of `flights` flights.
+pub fn data_folder(flights: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let by = AuditContext {
         who: "bench".into(),
@@ -99,14 +140,13 @@ pub fn data_directory(flights: usize) -> (tempfile::TempDir, Vec<Vec<u8>>) {
     };
     let catalog = Catalog::open(&folder.path().join("catalog")).unwrap();
     catalog.put_inventory(&synth::inventory(flights, 1), None, &by).unwrap();
-    let requests = pages::requests(2_000, flights).iter().map(client::on_wire).collect();
-    (folder, requests)
+    folder
 }
 
-/// A started process and the time until its first response.
+/// A started process on one core and the time until its first response.
 pub fn timed_start(data: &Path, request: &[u8]) -> (BenchServer, Duration) {
     let began = Instant::now();
-    let server = BenchServer::start(data);
+    let server = BenchServer::pinned(data, 1);
     Connection::connect(server.adjacent).send(request);
     (server, began.elapsed())
 }

@@ -11,26 +11,49 @@ const CONNECTIONS: usize = 16;
 
 /// Requests `count` decisions; returns serialised impression reports of the filled ones.
 pub fn decide(at: SocketAddr, requests: &[Vec<u8>], count: usize) -> Vec<Vec<u8>> {
+    let numbered = (0..).zip(paths(at, requests, count));
+    numbered
+        .map(|(number, (impression, _))| {
+            client::report(&impression, client::reader_of_few_networks(number))
+        })
+        .collect()
+}
+
+/// Requests `count` decisions; returns serialised reports of the impression and of a click of the filled ones.
+pub fn units(at: SocketAddr, requests: &[Vec<u8>], count: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let numbered = (0..).zip(paths(at, requests, count));
+    numbered
+        .map(|(number, (impression, click))| {
+            let reader = client::reader_of_many_networks(number);
+            (client::report(&impression, reader), client::report(&click, reader))
+        })
+        .collect()
+}
+
+/// Requests `count` decisions; returns the paths of the impression and of a click of the filled ones.
+fn paths(at: SocketAddr, requests: &[Vec<u8>], count: usize) -> Vec<(String, String)> {
     let part = |part: usize| {
         let mut connection = Connection::connect(at);
         let requests = requests.iter().cycle().skip(part * 97).take(count / CONNECTIONS);
-        let tokens = requests.map(|request| token(connection.send(request)));
-        tokens.collect::<Vec<Option<String>>>()
+        let paths = requests.filter_map(|request| paths_in(connection.send(request)));
+        paths.collect::<Vec<_>>()
     };
-    let tokens = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let parts = (0..CONNECTIONS).map(|number| scope.spawn(move || part(number)));
         let parts: Vec<_> = parts.collect();
-        parts.into_iter().flat_map(|part| part.join().unwrap()).flatten().collect::<Vec<_>>()
-    });
-    (0u32..).zip(tokens).map(|(reader, token)| client::impression(&token, reader)).collect()
+        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+    })
 }
 
-/// The impression token in a response, if the slot was filled.
-fn token(answer: &[u8]) -> Option<String> {
+/// The paths in a response, if the slot was filled.
+fn paths_in(answer: &[u8]) -> Option<(String, String)> {
     let text = std::str::from_utf8(answer).unwrap();
-    let (_, urls) = text.split_once("\"impression\":\"")?;
-    let (url, _) = urls.split_once('"')?;
-    Some(url.split_once("/e/")?.1.to_owned())
+    let path = |text: &str, begin: &str| {
+        let (_, token) = text.split_once(begin)?;
+        Some(format!("{begin}{}", token.split_once('"')?.0))
+    };
+    let (_, impression) = text.split_once("\"impression\":\"")?;
+    Some((path(impression, "/e/")?, path(text, "/c/")?))
 }
 
 /// Reports impressions, each connection as soon as its previous report is acknowledged.

@@ -130,10 +130,16 @@ impl TryFrom<String> for Currency {
     type Error = InvalidCurrency;
     fn try_from(text: String) -> Result<Self, InvalidCurrency> {
         match <[u8; 3]>::try_from(text.as_bytes()) {
-            Ok(code) if CODES.split(' ').any(|known| known == text) => Ok(Currency(code)),
+            Ok(code) if is_in_use(code) => Ok(Currency(code)),
             _ => Err(InvalidCurrency(text)),
         }
     }
+}
+
+/// Whether [`CODES`], which is sorted, has the code. Every record of an event that is applied has one.
+fn is_in_use(code: [u8; 3]) -> bool {
+    let (codes, last) = CODES.as_bytes().as_chunks::<4>();
+    last == code || codes.binary_search_by(|known| known[..3].cmp(&code)).is_ok()
 }
 
 impl std::str::FromStr for Currency {
@@ -189,7 +195,9 @@ mod tests {
 
     #[test]
     fn only_currencies_in_use_are_accepted() {
-        assert!("EUR".parse::<Currency>().is_ok());
+        for code in CODES.split(' ') {
+            assert!(code.parse::<Currency>().is_ok(), "{code}");
+        }
         for bad in ["", "eur", "XXX", "DEM", "EURO", "E R", "BTN B"] {
             assert!(bad.parse::<Currency>().is_err(), "{bad}");
         }

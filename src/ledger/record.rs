@@ -26,6 +26,8 @@ const WITHOUT_CUSTOM: u8 = 6;
 const STAMPED: u8 = 5;
 /// Length of version and stamp, in bytes.
 const HEAD: usize = 1 + 8;
+/// More bytes than an event takes, so that its encoding is allocated once.
+const USUAL_BYTES: usize = 256;
 
 /// Identifies the decision of an event, as numbered by the process that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -316,9 +318,10 @@ impl Record {
 
     /// Encodes the record for the journal, without its stamp: see [`set_stamp`].
     pub fn encode(&self) -> Vec<u8> {
-        let mut head = vec![0; HEAD];
-        head[0] = if self.has_custom() { VERSION } else { WITHOUT_CUSTOM };
-        postcard::to_extend(self, head).expect("a record is plain data")
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        bytes.resize(HEAD, 0);
+        bytes[0] = if self.has_custom() { VERSION } else { WITHOUT_CUSTOM };
+        postcard::to_io(self, bytes).expect("a record is plain data, and memory takes all bytes")
     }
 
     /// Decodes a record; never panics.

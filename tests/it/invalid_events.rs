@@ -151,6 +151,23 @@ async fn a_forged_token_gets_the_response_of_a_valid_one_without_the_recorded_he
 }
 
 #[tokio::test]
+async fn an_escaped_token_is_the_same_token_and_escapes_of_other_characters_make_it_forged() {
+    let server = server().await;
+    let unit = server.unit().await;
+    let (base, token) = unit.impression_url().split_once("/e/").unwrap();
+    let escaped: String = token.bytes().map(|byte| format!("%{byte:02x}")).collect();
+
+    for last in ["%2f", "%2B", "%25", "%ff", "%00"] {
+        let ack = server.reader.fire(&format!("{base}/e/{}{last}", &token[..127])).await;
+        assert_eq!((ack.status, ack.recorded), (204, false), "{last}");
+    }
+    let ack = server.reader.fire(&format!("{base}/e/{escaped}")).await;
+    assert_eq!((ack.status, ack.recorded), (204, true));
+
+    assert_eq!(server.scrape().await.invalid("unknown", "forged"), 5);
+}
+
+#[tokio::test]
 async fn a_rejected_token_is_counted_by_the_reason_of_its_rejection() {
     let server = server().await;
     let unit = server.unit().await;

@@ -118,7 +118,7 @@ async fn handle(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceR
     if decisions::is_create(&request) {
         decisions::create_unrouted(request).await
     } else {
-        next.call(request).await
+        events::unrouted(request, next).await
     }
 }
 
