@@ -33,7 +33,7 @@ use crate::catalog::versions::prefix_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::snapshot::Snapshot;
 use crate::world::directory::Directory;
 use crate::world::images::ServedImage;
@@ -171,7 +171,7 @@ impl Worlds {
         let live = self.live();
         // Ids and landing pages do not depend on weights or labels.
         let labels = self.catalog.labels(&live.snapshot().labels_hash).unwrap_or_default();
-        let snapshot = compile(inventory, &Weights::default(), &labels).stored_as(hash);
+        let snapshot = compile_stored(inventory, hash, &Weights::default(), &labels);
         let snapshot = Arc::new(snapshot);
         self.recent.remember(snapshot.clone());
         Ok(snapshot)
