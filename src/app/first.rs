@@ -21,7 +21,7 @@ use crate::publishing::file::standing;
 use crate::publishing::pending::PendingChange;
 use crate::publishing::source;
 use crate::publishing::source::SourceFile;
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::snapshot::Snapshot;
 
 /// What a start needs.
@@ -55,8 +55,10 @@ impl Start<'_> {
     pub(crate) async fn first(&self, catalog: &Catalog) -> anyhow::Result<First> {
         let mut pending = Vec::new();
         // Weights first: the prices of an inventory are checked against them.
-        let (weights, file) = self.weights(catalog, &mut pending)?;
-        let inventory = self.inventory(catalog, &weights, &mut pending).await?;
+        let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
+        let stored = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash)).transpose()?;
+        let (weights, file) = self.weights(catalog, stored.as_ref(), &mut pending)?;
+        let inventory = self.inventory(catalog, stored, &weights, &mut pending).await?;
         if let Some(file) = file {
             let detail = Detail { files: vec![file], ..Detail::default() };
             let parts = HeadUpdate {
@@ -90,7 +92,7 @@ impl Start<'_> {
         let parts = HeadUpdate { labels: Some(&labels), ..HeadUpdate::default() };
         self.put(catalog, parts, "labels file").await?;
         let hash = catalog.head()?.and_then(|head| head.hashes.inventory).unwrap_or_default();
-        let snapshot = compile(inventory, &weights, &labels).stored_as(hash);
+        let snapshot = compile_stored(inventory, hash, &weights, &labels);
         Ok(First { snapshot, pending })
     }
 
@@ -98,6 +100,7 @@ impl Start<'_> {
     fn weights(
         &self,
         catalog: &Catalog,
+        inventory: Option<&Inventory>,
         pending: &mut Vec<PendingChange>,
     ) -> anyhow::Result<(Weights, Option<FileVersion>)> {
         let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
@@ -106,9 +109,9 @@ impl Start<'_> {
             return Ok((served.clone(), None));
         }
         let file = SourceFile::weights(self.options.weights.as_deref())?;
-        let inventory = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash));
         if let (Some(weights), Some(weights_hash)) = (&served, &hashes.weights) {
-            let inventory = &inventory.transpose()?.unwrap_or_default();
+            let none = Inventory::default();
+            let inventory = inventory.unwrap_or(&none);
             let served = Served { inventory, weights, weights_hash };
             if let Some(waits) = self.judge(catalog, &file, &served)? {
                 pending.extend(waits);
@@ -118,15 +121,14 @@ impl Start<'_> {
         Ok((file.weights.unwrap_or_default(), Some(file.version)))
     }
 
-    /// The inventory to serve: that of the command line, else the one in the catalog, else the example.
+    /// The inventory to serve: that of the command line, else the `stored` one, else the example.
     async fn inventory(
         &self,
         catalog: &Catalog,
+        mut stored: Option<Inventory>,
         weights: &Weights,
         pending: &mut Vec<PendingChange>,
     ) -> anyhow::Result<Inventory> {
-        let hashes = catalog.head()?.map(|head| head.hashes).unwrap_or_default();
-        let stored = hashes.inventory.as_deref().map(|hash| catalog.inventory(hash)).transpose()?;
         let Some(path) = &self.options.inventory else {
             return match stored {
                 Some(stored) => Ok(stored),
@@ -144,24 +146,29 @@ impl Start<'_> {
         };
         let commands = &self.settings.creatives.commands;
         let mut file = SourceFile::inventory(path, catalog.images(), commands)?;
-        if let Some(inventory) = &stored {
-            let weights_hash = hashes.weights.as_deref().unwrap_or_default();
-            let served = Served { inventory, weights, weights_hash };
+        // The same content, with what is paused.
+        let same = stored.take_if(|stored| pause::content_hash(stored) == file.version.hash);
+        let is_served = same.is_some();
+        if let Some(inventory) = stored.take() {
+            let weights_hash = catalog.head()?.and_then(|head| head.hashes.weights);
+            let weights_hash = &weights_hash.unwrap_or_default();
+            let served = Served { inventory: &inventory, weights, weights_hash };
             if let Some(waits) = self.judge(catalog, &file, &served)? {
                 pending.extend(waits);
-                return Ok(inventory.clone());
+                return Ok(inventory);
             }
+            stored = Some(inventory);
         }
-        let mut inventory = file.inventory.take().unwrap_or_default();
+        let mut inventory = same.or(file.inventory.take()).unwrap_or_default();
         let mut findings = check::prices(&inventory, weights, self.clock.now_ms());
         if let Some(stored) = &stored {
             pause::carry(stored, &catalog.saved_archive(), &mut inventory);
             findings.extend(currency::findings(stored, &inventory, self.ledger));
         }
         refuse(&findings)?;
-        if let Some(stored) = &stored {
-            let changes = difference::between(Some((stored, &inventory)), None, None);
-            let changes = changes.to_string();
+        let compared = stored.as_ref().map(|stored| (stored, &inventory));
+        if is_served || compared.is_some() {
+            let changes = difference::between(compared, None, None).to_string();
             tracing::info!(changes = changes.trim_end(), "inventory from the command line");
         }
         let detail = Detail { files: vec![file.version], ..Detail::default() };

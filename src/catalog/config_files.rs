@@ -292,7 +292,7 @@ mod tests {
         let table: LabelTable = toml::from_str(&table).unwrap();
         let images = ImageSources { read: files::in_folder, stored: None };
         let problems = files::load_with(&narrow.inventory, images, None, |_| Against {
-            labels: Some(table),
+            labels: Some(table.clone()),
             prices: None,
         })
         .unwrap_err();

@@ -3,7 +3,7 @@
 use crate::catalog::check::Finding;
 use crate::catalog::image::ImageFile;
 use crate::catalog::image_store::ImageStore;
-use crate::catalog::{check, image};
+use crate::catalog::{check, image, pieces};
 use crate::config::document::Document;
 use crate::config::files::{is_hidden, open_regular};
 use crate::config::{Problem, load, suggestion};
@@ -81,8 +81,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Vec<Problem>> {
     if problems.is_empty() { Ok(texts) } else { Err(problems) }
 }
 
-/// The most problems that are reported with their location; a hundred thousand similar ones add
-/// nothing.
+/// The most problems that are reported with their location; a hundred thousand similar ones add nothing.
 const MAX_PROBLEMS: usize = 200;
 
 /// An inventory that was read from files.
@@ -92,6 +91,14 @@ pub(crate) struct Loaded {
     pub(crate) inventory: Inventory,
     /// The images that the files refer to by path, validated.
     pub(crate) images: Vec<ImageFile>,
+}
+
+impl Loaded {
+    fn add_image(&mut self, image: ImageFile) {
+        if !self.images.iter().any(|known| known.address() == image.address()) {
+            self.images.push(image);
+        }
+    }
 }
 
 /// Reads the bytes of an image. Arguments: the name of the TOML file, and the image's path in it.
@@ -134,13 +141,20 @@ pub(crate) struct Against {
 }
 
 /// Like [`load()`], with `None` for commands that are not to be checked, and checks against labels and weights.
-/// `against` is called once, with the region groups that these files define.
+/// `against` is called with the region groups that these files define, and once more if there are problems.
 pub(crate) fn load_with(
     files: &[(String, String)],
     sources: ImageSources<'_>,
     commands: Option<&[String]>,
-    against: impl FnOnce(&[RegionGroup]) -> Against,
+    mut against: impl FnMut(&[RegionGroup]) -> Against,
 ) -> Result<Loaded, Vec<Problem>> {
+    if let Some(mut loaded) = load_in_pieces(files, sources.read) {
+        let against = against(&loaded.inventory.regions);
+        loaded.inventory.sort();
+        if all_findings(&loaded, sources.stored, commands, &against).is_empty() {
+            return Ok(loaded);
+        }
+    }
     let mut problems = Vec::new();
     let mut documents = Vec::new();
     for (name, text) in files {
@@ -161,23 +175,13 @@ pub(crate) fn load_with(
             origins: &mut origins,
         });
     }
-    let Against { labels, prices } = against(&inventory.regions);
-    let mut images = Vec::new();
+    let against = against(&inventory.regions);
+    let mut loaded = Loaded { inventory, images: Vec::new() };
     if problems.is_empty() {
-        let mut findings =
-            origins.load_images(&documents, sources.read, &mut inventory, &mut images);
-        inventory.sort();
-        if let Some(stored) = sources.stored.filter(|_| findings.is_empty()) {
-            findings.extend(stored.missing(&inventory, &images));
-        }
-        findings.extend(check::inventory(&inventory));
-        findings.extend(commands.iter().flat_map(|approved| check::commands(&inventory, approved)));
-        if let Some(table) = &labels {
-            findings.extend(check::labels(&inventory, table));
-        }
-        if let Some((weights, now_ms)) = &prices {
-            findings.extend(check::prices(&inventory, weights, *now_ms));
-        }
+        let mut findings = origins.load_images(&documents, sources.read, &mut loaded);
+        loaded.inventory.sort();
+        let stored = sources.stored.filter(|_| findings.is_empty());
+        findings.extend(all_findings(&loaded, stored, commands, &against));
         let first = findings.iter().take(MAX_PROBLEMS);
         problems.extend(first.map(|finding| origins.locate(&documents, finding)));
         if let Some(more) = findings.len().checked_sub(MAX_PROBLEMS).filter(|more| *more > 0) {
@@ -185,13 +189,45 @@ pub(crate) fn load_with(
         }
     }
     if problems.is_empty() {
-        return Ok(Loaded { inventory, images });
+        return Ok(loaded);
     }
     let whole = |problem: &Problem| problem.line == 0;
     problems.sort_by(|a, b| {
         (whole(a), &a.file, a.line, a.column).cmp(&(whole(b), &b.file, b.line, b.column))
     });
     Err(problems)
+}
+
+/// The inventory in these files, unchecked; `None` if they must be read as a whole.
+fn load_in_pieces(files: &[(String, String)], read: ReadImage) -> Option<Loaded> {
+    let mut loaded = Loaded::default();
+    for (name, text) in files {
+        let mut inventory = pieces::read(name, text)?;
+        for (_, source) in inventory.image_fields_mut() {
+            let Source::File(path) = &*source else { continue };
+            let image = load_image(name, path, read).ok()?;
+            *source = Source::Stored(image.address());
+            loaded.add_image(image);
+        }
+        pieces::append(inventory, &mut loaded.inventory);
+    }
+    Some(loaded)
+}
+
+/// All findings about what was read. Stored images are looked up in `stored`, if given.
+fn all_findings(
+    Loaded { inventory, images }: &Loaded,
+    stored: Option<&ImageStore>,
+    commands: Option<&[String]>,
+    Against { labels, prices }: &Against,
+) -> Vec<Finding> {
+    let mut all: Vec<Finding> = Vec::new();
+    all.extend(stored.iter().flat_map(|stored| stored.missing(inventory, images)));
+    all.extend(check::inventory(inventory));
+    all.extend(commands.iter().flat_map(|approved| check::commands(inventory, approved)));
+    all.extend(labels.iter().flat_map(|table| check::labels(inventory, table)));
+    all.extend(prices.iter().flat_map(|(known, now_ms)| check::prices(inventory, known, *now_ms)));
+    all
 }
 
 /// The documents of files that are a part of an inventory: references to others are not checked, and images that
@@ -292,20 +328,17 @@ impl Origins {
         &self,
         documents: &[Document<'_>],
         read: ReadImage,
-        inventory: &mut Inventory,
-        loaded: &mut Vec<ImageFile>,
+        loaded: &mut Loaded,
     ) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for (ImageField { list, id, field }, source) in inventory.image_fields_mut() {
+        let (mut findings, mut images) = (Vec::new(), Vec::new());
+        for (ImageField { list, id, field }, source) in loaded.inventory.image_fields_mut() {
             let Source::File(path) = &*source else { continue };
             let places = self.places.get(&(list, id.clone()));
             let number = places.and_then(|places| places.last()).map_or(0, |(number, _)| *number);
             match load_image(documents[number].file(), path, read) {
                 Ok(image) => {
                     *source = Source::Stored(image.address());
-                    if !loaded.iter().any(|known| known.address() == image.address()) {
-                        loaded.push(image);
-                    }
+                    images.push(image);
                 }
                 Err(reason) => {
                     let (field, reason) = (field.to_owned(), format!("`{path}` {reason}"));
@@ -313,6 +346,7 @@ impl Origins {
                 }
             }
         }
+        images.into_iter().for_each(|image| loaded.add_image(image));
         findings
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod image_store;
 pub(crate) mod origin;
 pub(crate) mod pause;
 pub(crate) mod pause_list;
+mod pieces;
 pub(crate) mod pull;
 pub(crate) mod replication;
 pub(crate) mod schema;

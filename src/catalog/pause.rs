@@ -11,6 +11,7 @@ use crate::domain::campaign::{Campaign, Flight, PausedBy, ServingStatus};
 use crate::domain::creative::{Creative, CreativeState};
 use crate::domain::id::TopicId;
 use crate::domain::inventory::Inventory;
+use crate::domain::lists;
 use crate::domain::lists::ListItem;
 use crate::domain::page_address::Prefix;
 use crate::domain::party::{Advertiser, Blocks, ManualPauses, Publisher};
@@ -216,9 +217,24 @@ pub(crate) fn content(inventory: &Inventory) -> Inventory {
 
 /// The hash of [`content`], whatever the order of the lists.
 pub(crate) fn content_hash(inventory: &Inventory) -> String {
+    if !is_set(inventory) && lists::are_sorted(inventory) {
+        return compile::content_hash(inventory);
+    }
     let mut content = content(inventory);
     content.sort();
     compile::content_hash(&content)
+}
+
+/// Whether anything is set by hand.
+fn is_set(inventory: &Inventory) -> bool {
+    fn of<T: ByHand>(inventory: &Inventory) -> bool {
+        T::of(inventory).iter().any(T::is_set)
+    }
+    of::<Advertiser>(inventory)
+        || of::<Campaign>(inventory)
+        || of::<Flight>(inventory)
+        || of::<Creative>(inventory)
+        || of::<Publisher>(inventory)
 }
 
 fn clear(inventory: &mut Inventory) {

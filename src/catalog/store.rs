@@ -28,7 +28,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::label::LabelTable;
 use crate::domain::lists;
 use crate::domain::weights::Weights;
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::snapshot::Snapshot;
 use serde::Deserialize;
 use std::fs::File;
@@ -112,8 +112,8 @@ impl Catalog {
         labels: &str,
     ) -> Result<Snapshot, CatalogError> {
         let (weights, labels) = (self.weights(weights)?, self.labels(labels)?);
-        let snapshot = compile(self.inventory(inventory)?, &weights, &labels);
-        Ok(snapshot.stored_as(inventory.to_owned()))
+        let (inventory, hash) = (self.inventory(inventory)?, inventory.to_owned());
+        Ok(compile_stored(inventory, hash, &weights, &labels))
     }
 
     pub(crate) fn weights(&self, hash: &str) -> Result<Weights, CatalogError> {

@@ -1,11 +1,12 @@
 //! Immutable versions of documents, each a file named by the hash of its bytes.
 
 use crate::catalog::error::CatalogError;
+use crate::selection::compile::content_hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Hexadecimal digits of a hash, as [`crate::selection::compile::content_hash`] returns it.
@@ -42,13 +43,16 @@ impl StoredVersions {
     /// Stores a version and returns its hash once it is durable. An existing version is left alone
     /// unless it is corrupt.
     pub(crate) fn put(&self, document: &impl Serialize) -> Result<String, CatalogError> {
-        let bytes = serde_json::to_vec(document).expect("documents are plain data");
-        let hash = hash_of(&bytes);
+        // Neither the text nor the file is held in memory: those of a large inventory are large.
+        let hash = content_hash(document);
         let path = self.path(&hash);
-        if std::fs::read(&path).is_ok_and(|stored| stored == bytes) {
+        if is_intact(&path, &hash) {
             return Ok(hash);
         }
-        replace(&path, &bytes).map_err(|cause| CatalogError::io(&path, cause))?;
+        let write = |file: &mut BufWriter<File>| {
+            serde_json::to_writer(file, document).map_err(io::Error::from)
+        };
+        replace_with(&path, write).map_err(|cause| CatalogError::io(&path, cause))?;
         Ok(hash)
     }
 
@@ -59,7 +63,7 @@ impl StoredVersions {
             let reason = "the content received from another instance does not match its hash";
             return Err(CatalogError::Corrupt { path, reason: reason.to_owned() });
         }
-        if std::fs::read(&path).is_ok_and(|stored| stored == bytes) {
+        if is_intact(&path, hash) {
             return Ok(());
         }
         replace(&path, bytes).map_err(|cause| CatalogError::io(&path, cause))
@@ -123,17 +127,35 @@ impl StoredVersions {
 }
 
 fn hash_of(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex()[..DIGITS].to_owned()
+    digits(&blake3::hash(bytes))
+}
+
+fn digits(hash: &blake3::Hash) -> String {
+    hash.to_hex()[..DIGITS].to_owned()
+}
+
+/// Whether a file is there and has this hash.
+fn is_intact(path: &Path, hash: &str) -> bool {
+    let mut hasher = blake3::Hasher::new();
+    let read = File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
+    read.is_ok() && digits(&hasher.finalize()) == hash
 }
 
 /// Replaces the file at `path` atomically: a reader sees the whole old or the whole new file. The
 /// new file is durable when this returns. The caller must hold the catalog's lock.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(bytes))
+}
+
+fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let temporary = path.with_extension("json.new");
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let mut file = BufWriter::new(File::create(&temporary)?);
+    write(&mut file)?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     std::fs::rename(&temporary, path)?;
     sync(folder)
 }

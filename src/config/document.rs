@@ -191,6 +191,11 @@ impl<'text> Document<'text> {
         })
     }
 
+    /// The whole document without its locations; `None` if it is no `T`.
+    pub(crate) fn into_value<T: DeserializeOwned>(self) -> Option<T> {
+        T::deserialize(toml::de::Deserializer::from(self.table)).ok()
+    }
+
     /// A problem at the field `path`, located at the nearest ancestor that the file contains.
     pub(crate) fn problem(&self, path: &str, reason: &str, help: Option<String>) -> Problem {
         let mut found = problem(self.file, &self.text, path.to_owned(), self.span(path), reason);

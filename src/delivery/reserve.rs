@@ -10,7 +10,8 @@ use crate::selection::choose::Winner;
 use crate::traffic::visitor::network;
 use crate::world::budget::Budget;
 use crate::world::caller_shares::KeylessCaller;
-use crate::world::reservation::{Reservation, Term};
+use crate::world::open_reservation::Term;
+use crate::world::reservation::Reservation;
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
 

@@ -1,6 +1,7 @@
 //! Campaigns (budgets) and flights (dates, goal, price and targeting).
 
 use crate::domain::event::{Pricing, Tier};
+use crate::domain::exact_list;
 use crate::domain::goal::Goals;
 use crate::domain::hours::Hours;
 use crate::domain::id::{AdvertiserId, CampaignId, CategoryId, FlightId};
@@ -36,6 +37,7 @@ pub(crate) struct Campaign {
     /// Must be false: political advertising is rejected.
     pub(crate) political: bool,
     /// Categories it belongs to.
+    #[serde(deserialize_with = "exact_list::deserialize")]
     #[garde(length(min = 1, max = 8))]
     pub(crate) categories: Vec<CategoryId>,
     /// The language of creatives that have none of their own. Default: that of its advertiser.

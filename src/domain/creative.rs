@@ -1,6 +1,7 @@
 //! Creatives: text, terminal command, calls to action, price, proofs and image.
 
 use crate::domain::campaign::PausedBy;
+use crate::domain::exact_list;
 use crate::domain::id::{CreativeId, CtaId, FlightId};
 use crate::domain::image::Source;
 use crate::domain::landing;
@@ -30,6 +31,7 @@ pub struct Creative {
     #[serde(default)]
     pub(crate) state: CreativeState,
     /// Styles it can be rendered in.
+    #[serde(deserialize_with = "exact_list::deserialize")]
     #[garde(length(min = 1))]
     pub(crate) styles: Vec<Style>,
     /// The language of its text. Default: that of its campaign, else of its advertiser.
@@ -55,6 +57,7 @@ pub struct Creative {
     #[garde(dive)]
     pub(crate) command: Option<Box<Command>>,
     /// Calls to action; the first is the primary one.
+    #[serde(deserialize_with = "exact_list::deserialize")]
     #[garde(dive, length(min = 1, max = 4))]
     pub(crate) ctas: Vec<Cta>,
     /// A price footnote.

@@ -14,6 +14,7 @@ pub(crate) mod creative;
 pub(crate) mod entity;
 pub mod event;
 pub mod event_kinds;
+pub(crate) mod exact_list;
 pub(crate) mod exchange_rates;
 pub mod goal;
 pub(crate) mod hidden;

@@ -2,6 +2,7 @@
 //! checks, the compiled flight, the index, the filters, the explanations and the API follow.
 
 use crate::domain::boxed_or_default::{BoxedOrDefault, StaticDefault};
+use crate::domain::exact_list;
 use crate::domain::id::{ContextKeyId, EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::language::Language;
 use crate::domain::region::Region;
@@ -85,10 +86,10 @@ macro_rules! targeting_dimensions {
 #[serde(default, deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Clause<T> {
     /// At least one of these must match. Empty: everything matches.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "exact_list::deserialize", skip_serializing_if = "Vec::is_empty")]
     pub(crate) any: Vec<T>,
     /// None of these may match.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "exact_list::deserialize", skip_serializing_if = "Vec::is_empty")]
     pub(crate) none: Vec<T>,
 }
 

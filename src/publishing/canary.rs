@@ -7,7 +7,7 @@ use crate::catalog::detail::{ChangeKind, Detail};
 use crate::catalog::{AuditContext, CatalogError, Head};
 use crate::publishing::error::ApplyError;
 use crate::publishing::{Parts, Publishing};
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::snapshot::{Snapshot, State};
 use crate::world::canary_arms::ArmTotals;
 use crate::world::canary_guard;
@@ -109,8 +109,8 @@ fn share_of(percent: f64) -> u32 {
 fn compiled(parts: &Parts, served: &Snapshot, hash: &str) -> Result<Arc<Snapshot>, CatalogError> {
     let (weights, labels) =
         (parts.catalog.weights(hash)?, parts.catalog.labels(&served.labels_hash)?);
-    let snapshot = compile(served.inventory.clone(), &weights, &labels);
-    Ok(Arc::new(snapshot.stored_as(served.inventory_hash.clone())))
+    let (inventory, hash) = (served.inventory.clone(), served.inventory_hash.clone());
+    Ok(Arc::new(compile_stored(inventory, hash, &weights, &labels)))
 }
 
 /// The world with the canary of the head, at the start of the server.
@@ -230,8 +230,9 @@ impl Publishing {
         run_blocking(move || {
             let served = live.snapshot();
             let labels = catalog.labels(&served.labels_hash)?;
-            let snapshot = compile(served.inventory.clone(), &catalog.weights(&hash)?, &labels);
-            Ok(Arc::new(snapshot.stored_as(served.inventory_hash.clone())))
+            let weights = catalog.weights(&hash)?;
+            let (inventory, hash) = (served.inventory.clone(), served.inventory_hash.clone());
+            Ok(Arc::new(compile_stored(inventory, hash, &weights, &labels)))
         })
         .await
     }

@@ -14,7 +14,7 @@ use crate::ledger::Record;
 use crate::ledger::flight_counts::FlightCounts;
 use crate::publishing::error::ApplyError;
 use crate::publishing::{Parts, Publishing};
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::snapshot::{Snapshot, State};
 use crate::token;
 use crate::world::images::ImageSet;
@@ -109,10 +109,10 @@ impl Publishing {
         };
         let compiled = move || {
             let of_canary = of_canary.map(|weights| {
-                let snapshot = compile(inventory.clone(), &weights, &labels);
-                Arc::new(snapshot.stored_as(inventory_hash.clone()))
+                let (inventory, hash) = (inventory.clone(), inventory_hash.clone());
+                Arc::new(compile_stored(inventory, hash, &weights, &labels))
             });
-            let snapshot = compile(inventory, &weights, &labels).stored_as(inventory_hash);
+            let snapshot = compile_stored(inventory, inventory_hash, &weights, &labels);
             world.update_archive(&snapshot);
             (Arc::new(snapshot), of_canary)
         };

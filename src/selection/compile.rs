@@ -46,7 +46,27 @@ pub(crate) fn content_hash(document: &impl serde::Serialize) -> String {
 const HASH_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Compiles an inventory with its weights and labels. The order of its lists has no effect.
-pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable) -> Snapshot {
+pub fn compile(inventory: Inventory, weights: &Weights, labels: &LabelTable) -> Snapshot {
+    compile_named(inventory, None, weights, labels)
+}
+
+/// Like [`compile()`], of an inventory that the catalog stores under this hash. It differs from the one that
+/// [`compile()`] computes when an older version wrote the inventory in another form.
+pub(crate) fn compile_stored(
+    inventory: Inventory,
+    hash: String,
+    weights: &Weights,
+    labels: &LabelTable,
+) -> Snapshot {
+    compile_named(inventory, Some(hash), weights, labels)
+}
+
+fn compile_named(
+    mut inventory: Inventory,
+    hash: Option<String>,
+    weights: &Weights,
+    labels: &LabelTable,
+) -> Snapshot {
     inventory.sort();
     let regions = Regions::build(&inventory.regions).unwrap_or_default();
     let (taxonomy, _) = Taxonomy::compile(&inventory.topics);
@@ -102,7 +122,7 @@ pub fn compile(mut inventory: Inventory, weights: &Weights, labels: &LabelTable)
         let inventory = &compiled.inventory;
         let hashing = scope.spawn(|| {
             let creatives = inventory.creatives.iter().map(content_hash);
-            (content_hash(inventory), creatives.collect::<Vec<String>>())
+            (hash.unwrap_or_else(|| content_hash(inventory)), creatives.collect::<Vec<String>>())
         });
         let flights = ranked(&compiled);
         (hashing.join().expect("hashing plain data does not fail"), flights)

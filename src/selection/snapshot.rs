@@ -120,14 +120,6 @@ impl Snapshot {
     pub fn index_questions(&self) -> [u64; 2] {
         self.recent.lookups()
     }
-
-    /// Names the snapshot by the hash under which the catalog stores its inventory. It differs from the
-    /// hash that [`compile`](crate::selection::compile::compile) computes when an older version
-    /// wrote the inventory in another form.
-    pub(crate) fn stored_as(mut self, inventory_hash: String) -> Snapshot {
-        self.compiled.inventory_hash = inventory_hash;
-        self
-    }
 }
 
 impl World {

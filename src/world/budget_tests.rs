@@ -1,7 +1,7 @@
 //! Reserving, extending, settling and expiring in one campaign budget.
 
 use super::*;
-use crate::world::reservation::Term;
+use crate::world::open_reservation::Term;
 use std::sync::Arc;
 
 fn reservation(decision: u128, price: i64) -> Reservation {

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 const LEAST_UNITS: i64 = 32;
 
 /// A caller without a key. Hashes under a random salt of the process, kept while a reservation lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeylessCaller {
     /// Its network (/24, /48), its address (/64), and its address with its agent.
     pub(crate) hashes: [u64; 3],

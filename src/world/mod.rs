@@ -13,10 +13,13 @@ pub(crate) mod lease;
 pub(crate) mod leasing;
 pub(crate) mod live;
 pub(crate) mod live_feed;
+pub(crate) mod open_reservation;
+mod open_reservations;
 pub(crate) mod pace;
 pub(crate) mod recent_stages;
 pub(crate) mod reservation;
 pub(crate) mod shadow;
+mod shared_values;
 pub(crate) mod show_chance;
 pub(crate) mod slot_counts;
 pub(crate) mod topic_shares;
@@ -33,7 +36,7 @@ use crate::catalog::versions::prefix_of;
 use crate::catalog::{Catalog, CatalogError};
 use crate::domain::label::LabelTable;
 use crate::domain::weights::Weights;
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::snapshot::Snapshot;
 use crate::world::directory::Directory;
 use crate::world::images::ServedImage;
@@ -171,7 +174,7 @@ impl Worlds {
         let live = self.live();
         // Ids and landing pages do not depend on weights or labels.
         let labels = self.catalog.labels(&live.snapshot().labels_hash).unwrap_or_default();
-        let snapshot = compile(inventory, &Weights::default(), &labels).stored_as(hash);
+        let snapshot = compile_stored(inventory, hash, &Weights::default(), &labels);
         let snapshot = Arc::new(snapshot);
         self.recent.remember(snapshot.clone());
         Ok(snapshot)

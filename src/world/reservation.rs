@@ -7,14 +7,10 @@
 use crate::domain::money::Micros;
 use crate::world::caller_shares::{CallerShares, KeylessCaller, OverShare, RoomOf};
 use crate::world::lease::LeaseTerms;
-use crate::world::show_chance;
-use crate::world::show_chance::{Awaited, CERTAIN, FIRST_SPAN, ShowChance};
+use crate::world::open_reservation::{Open, Stage, Term, WHOLE};
+use crate::world::open_reservations::OpenReservations;
+use crate::world::show_chance::FIRST_SPAN;
 use hashbrown::HashMap;
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-/// How many times the expected amount is reserved, since more events than expected may come.
-const MARGIN: u64 = 2;
 
 /// Open decisions of a campaign beyond which those past `full_until_ms` reserve nothing; bounds memory.
 const MAX_OPEN: usize = 50_000;
@@ -40,41 +36,6 @@ pub(crate) struct Reservation {
     pub(crate) terms: Option<LeaseTerms>,
 }
 
-/// How long a reservation lasts. All times in unix milliseconds.
-#[derive(Clone, Debug)]
-pub(crate) struct Term {
-    /// The decision.
-    pub(crate) decided_ms: i64,
-    /// Until then, it is kept however many are open.
-    pub(crate) full_until_ms: i64,
-    /// End without an impression.
-    pub(crate) until_ms: i64,
-    /// End after an impression that is not billed.
-    pub(crate) seen_until_ms: i64,
-    /// The chance of the placement; `None` keeps the whole price until the end.
-    pub(crate) chance: Option<Arc<ShowChance>>,
-    /// Whether a viewable impression uses it up: its chance is learnt, too.
-    pub(crate) awaits_viewable: bool,
-    /// Whether the chance is learnt from it: once for a decision that reserves in several budgets.
-    pub(crate) teaches: bool,
-}
-
-impl Term {
-    /// Keeps the whole price until the end.
-    #[cfg(test)]
-    pub(crate) fn whole_price(decided_ms: i64, until_ms: i64) -> Term {
-        Term {
-            decided_ms,
-            full_until_ms: until_ms,
-            until_ms,
-            seen_until_ms: until_ms,
-            chance: None,
-            awaits_viewable: false,
-            teaches: true,
-        }
-    }
-}
-
 /// Why a reservation is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -94,31 +55,7 @@ pub(crate) struct Reservations {
     total: i64,
     by_publisher: HashMap<u32, i64>,
     by_caller: CallerShares,
-    open: HashMap<u128, Open>,
-    /// When each is judged again, in unix milliseconds.
-    due: BTreeSet<(i64, u128)>,
-}
-
-#[derive(Clone, Debug)]
-struct Open {
-    price: Micros,
-    /// Reserved now, in micros.
-    held: i64,
-    due_ms: i64,
-    publisher: u32,
-    caller: Option<KeylessCaller>,
-    term: Term,
-    span: u8,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Unseen,
-    /// Its impression counted; another event is billed.
-    Seen,
-    /// Its billed event is recorded and not billed yet.
-    Recorded,
+    open: OpenReservations,
 }
 
 impl Reservations {
@@ -141,9 +78,9 @@ impl Reservations {
         let instances = i64::try_from(instances).unwrap_or(i64::MAX);
         let alone = self.by_publisher.len() == 1;
         let (price_micros, left) = (price.get(), left.get());
-        let open = Open {
+        let mut open = Open {
             price,
-            held: 0,
+            parts: WHOLE,
             due_ms: 0,
             publisher,
             caller,
@@ -151,7 +88,8 @@ impl Reservations {
             span: FIRST_SPAN,
             stage: Stage::Unseen,
         };
-        let held = open.share();
+        open.parts = open.parts_now();
+        let held = open.held();
         let share = (left / 100 * i64::from(reservation.publisher_percent)).max(price_micros);
         let limits = (price_micros, left / instances, reservation.address_percent);
         let checked = caller.map_or(Ok(()), |own| self.by_caller.check(own, held, limits));
@@ -166,8 +104,8 @@ impl Reservations {
         if self.total + price_micros > left {
             return Err(Refused::Full);
         }
-        let due_ms = open.next_ms();
-        self.put(decision, open, held, due_ms);
+        open.due_ms = open.next_ms();
+        self.put(decision, open);
         Ok(())
     }
 
@@ -187,15 +125,10 @@ impl Reservations {
             else {
                 return false;
             };
-            let of = |open: &Open| {
-                open.caller.is_some_and(|own| {
-                    own.hashes[level] == hash && room_of.includes(open.publisher, own)
-                })
-            };
-            let unseen = |(_, id): &&(i64, u128)| {
-                self.open.get(id).is_some_and(|open| open.stage == Stage::Unseen && of(open))
-            };
-            let Some((_, id)) = self.due.iter().find(unseen).copied() else { return false };
+            let first = self.open.first(Stage::Unseen, |publisher, own| {
+                own.hashes[level] == hash && room_of.includes(publisher, own)
+            });
+            let Some(id) = first else { return false };
             self.release(id);
         }
         true
@@ -214,17 +147,16 @@ impl Reservations {
         let Some(mut open) = self.take(decision) else { return };
         open.learn(true);
         open.stage = Stage::Recorded;
-        let due_ms = until_ms.max(open.term.full_until_ms);
-        let held = open.price.get();
-        self.put(decision, open, held, due_ms);
+        open.due_ms = until_ms.max(open.term.full_until_ms);
+        open.parts = WHOLE;
+        self.put(decision, open);
     }
 
     /// Notes a decision's impression, where another event is billed.
     pub(crate) fn note_impression(&mut self, decision: u128) {
         let Some(mut open) = self.take(decision) else { return };
         if open.stage != Stage::Unseen {
-            let (held, due_ms) = (open.held, open.due_ms);
-            return self.put(decision, open, held, due_ms);
+            return self.put(decision, open);
         }
         open.learn(true);
         open.stage = Stage::Seen;
@@ -245,39 +177,42 @@ impl Reservations {
 
     /// Judges every reservation that is due at `now_ms` or earlier, and releases those that end.
     pub(crate) fn expire(&mut self, now_ms: i64) {
-        while let Some((_, decision)) =
-            self.due.first().copied().filter(|(due_ms, _)| *due_ms <= now_ms)
-        {
-            let Some(mut open) = self.take(decision) else { continue };
-            let is_crowded = self.open.len() >= MAX_OPEN && open.due_ms >= open.term.full_until_ms;
-            if open.stage == Stage::Recorded || is_crowded {
-                continue;
+        loop {
+            let due = self.open.take_due(now_ms);
+            if due.is_empty() {
+                return;
             }
-            open.learn(false);
-            if open.due_ms < open.end_ms() {
-                open.span += 1;
-                self.judge(decision, open);
-            }
+            due.into_iter().for_each(|decision| self.judge_again(decision));
         }
     }
 
-    fn judge(&mut self, decision: u128, open: Open) {
-        let (held, due_ms) = (open.share(), open.next_ms());
-        self.put(decision, open, held, due_ms);
+    /// Judges a reservation that is due.
+    fn judge_again(&mut self, decision: u128) {
+        let Some(mut open) = self.take(decision) else { return };
+        let is_crowded = self.open.len() >= MAX_OPEN && open.due_ms >= open.term.full_until_ms;
+        if open.stage == Stage::Recorded || is_crowded {
+            return;
+        }
+        open.learn(false);
+        if open.due_ms < open.end_ms() {
+            open.span += 1;
+            self.judge(decision, open);
+        }
     }
 
-    /// Removes a reservation; its `held` still says what it had reserved.
+    fn judge(&mut self, decision: u128, mut open: Open) {
+        (open.parts, open.due_ms) = (open.parts_now(), open.next_ms());
+        self.put(decision, open);
+    }
+
     fn take(&mut self, decision: u128) -> Option<Open> {
-        let open = self.open.remove(&decision)?;
-        self.due.remove(&(open.due_ms, decision));
-        self.add(&open, -open.held);
+        let open = self.open.remove(decision)?;
+        self.add(&open, -open.held());
         Some(open)
     }
 
-    fn put(&mut self, decision: u128, mut open: Open, held: i64, due_ms: i64) {
-        (open.held, open.due_ms) = (held, due_ms);
-        self.due.insert((due_ms, decision));
-        self.add(&open, held);
+    fn put(&mut self, decision: u128, open: Open) {
+        self.add(&open, open.held());
         self.open.insert(decision, open);
     }
 
@@ -299,49 +234,4 @@ impl Reservations {
 /// The amount, capped at the largest one.
 fn at_most(micros: i64) -> Micros {
     Micros::try_from(micros).unwrap_or(Micros::MAX)
-}
-
-impl Open {
-    /// What is learnt about its placement now, if anything.
-    fn learning(&self) -> Option<(&ShowChance, Awaited)> {
-        let awaited = match self.stage {
-            Stage::Unseen => Awaited::Impression,
-            Stage::Seen if self.term.awaits_viewable => Awaited::Viewable,
-            Stage::Seen | Stage::Recorded => return None,
-        };
-        Some((self.term.chance.as_deref()?, awaited))
-    }
-
-    /// Notes what came of it at its age.
-    fn learn(&self, came: bool) {
-        if let Some((chance, awaited)) = self.learning().filter(|_| self.term.teaches) {
-            chance.note(awaited, self.span, came);
-        }
-    }
-
-    /// The amount to reserve at its age, in micros: at least one, so that it shows in every sum.
-    fn share(&self) -> i64 {
-        let price = self.price.get();
-        let Some((chance, awaited)) = self.learning() else { return price };
-        let last = show_chance::span_of(self.end_ms() - self.term.decided_ms);
-        let parts = (chance.within(awaited, self.span..=last) * MARGIN).min(CERTAIN);
-        let share = i128::from(price) * i128::from(parts) / i128::from(CERTAIN);
-        i64::try_from(share).unwrap_or(price).max(1)
-    }
-
-    fn end_ms(&self) -> i64 {
-        match self.stage {
-            Stage::Unseen => self.term.until_ms,
-            _ => self.term.seen_until_ms,
-        }
-    }
-
-    /// When it is judged again.
-    fn next_ms(&self) -> i64 {
-        let end_ms = self.end_ms();
-        match show_chance::span_end_ms(self.span).filter(|_| self.term.chance.is_some()) {
-            Some(age_ms) => (self.term.decided_ms + age_ms).min(end_ms),
-            None => end_ms,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use crate::decision_log::line::DecisionLine;
 use crate::domain::event::NoFill;
 use crate::domain::weights::Weights;
 use crate::selection::carry::Carry;
-use crate::selection::compile::compile;
+use crate::selection::compile::compile_stored;
 use crate::selection::odds::Odds;
 use crate::selection::snapshot::{Snapshot, World};
 use crate::world::live::Live;
@@ -251,8 +251,8 @@ impl Comparer {
             _ => {
                 let began = Instant::now();
                 let labels = self.shadow.catalog.labels(&from.labels_hash)?;
-                let to = compile(from.inventory.clone(), &weights.weights, &labels);
-                let to = Arc::new(to.stored_as(from.inventory_hash.clone()));
+                let (inventory, hash) = (from.inventory.clone(), from.inventory_hash.clone());
+                let to = Arc::new(compile_stored(inventory, hash, &weights.weights, &labels));
                 let shadow = Carry::between(from, &to);
                 let world = World::new(to, shadow.state(state));
                 self.compiled = Some(Compiled {

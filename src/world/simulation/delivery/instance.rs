@@ -17,8 +17,9 @@ use crate::world::budgets::Budgets;
 use crate::world::images::ImageSet;
 use crate::world::lease::{LeaseTerms, StoreStatus};
 use crate::world::live::Live;
+use crate::world::open_reservation::Term;
 use crate::world::pace::Pacer;
-use crate::world::reservation::{Reservation, Term};
+use crate::world::reservation::Reservation;
 use crate::world::traffic_history::TrafficHistory;
 use std::sync::Arc;
 
