@@ -28,7 +28,7 @@ impl Plain {
 
 fn caller(number: u64) -> Option<KeylessCaller> {
     let hashes = [number / 4, number / 2, number];
-    let unknown = number % 2 == 0;
+    let unknown = number.is_multiple_of(2);
     (number > 0).then_some(KeylessCaller { hashes, unknown, unrecognised: false })
 }
 

@@ -155,9 +155,9 @@ pub fn resolved(
 /// A page that is another one in one respect only.
 fn varied_in(
     what: usize,
-    (page, country, publisher): &(PageInput, &'static str, u32),
-    (other, other_country, other_publisher): &(PageInput, &'static str, u32),
-) -> (PageInput, &'static str, u32) {
+    (page, country, publisher): &(PageInput<'static>, &'static str, u32),
+    (other, other_country, other_publisher): &(PageInput<'static>, &'static str, u32),
+) -> (PageInput<'static>, &'static str, u32) {
     let (mut page, mut country, mut publisher) = (page.clone(), *country, *publisher);
     match what {
         0 => page.topics.clone_from(&other.topics),
