@@ -100,7 +100,7 @@ struct Flights;
 
 impl Weighter<Box<[u8]>, Arc<[Match]>> for Flights {
     fn weight(&self, _: &Box<[u8]>, matches: &Arc<[Match]>) -> u64 {
-        // The key and the bookkeeping of an answer take as much as about 16 flights.
+        // The key and the entry of an answer take as much as about 16 flights.
         matches.len() as u64 + 16
     }
 }

@@ -306,7 +306,7 @@ async fn a_decision_is_the_same_with_and_without_the_router() {
         (422, personal.to_string()),
         (422, json!({ "publisher": "eu-tech-news", "placements": [] }).to_string()),
         (400, "{".to_owned()),
-        (413, " ".repeat(20_000)),
+        (413, " ".repeat(300_000)),
     ];
     for (status, body) in bodies {
         let mut answers = Vec::new();
