@@ -11,7 +11,7 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::entrants::{Candidate, Entrants, Gate};
 use crate::selection::page::{Commercial, Page};
 use crate::selection::plan::{Plan, Relevance};
-use crate::selection::recent_matches::{Match, Question};
+use crate::selection::recent_matches::{Known, Match, Question};
 use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::{Matched, Score};
 use crate::selection::snapshot::{Ticket, World};
@@ -142,15 +142,16 @@ impl<'a> KnownIndex<'a> {
         let (context, snapshot) = (self.context, &*self.context.world.snapshot);
         let range = &snapshot.tiers[tier as usize];
         self.question.set_tier(tier);
-        let known = (!range.is_empty()).then(|| snapshot.recent.get(&self.question)).flatten();
-        if let Some(known) = known {
+        let known =
+            if range.is_empty() { Known::Nothing } else { snapshot.recent.get(&self.question) };
+        if let Known::Answer(known) = known {
             entrants.clear();
             gather_known(context, &known, entrants);
             return;
         }
         let plan = self.plan.get_or_insert_with(|| snapshot.index.plan(&context.query()));
         enter(context, plan, tier, entrants);
-        if !range.is_empty() && snapshot.recent.is_repeated(&self.question) {
+        if matches!(known, Known::Question) {
             let mut plan = snapshot.index.plan(&context.query());
             let matches = plan.all_matches(&snapshot.boosts, range);
             snapshot.recent.keep(&self.question, &matches);

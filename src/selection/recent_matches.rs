@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// Most flights of a tier in an answer; longer ones are not kept.
 const MAX_FLIGHTS: usize = 2_048;
 
-/// Flights in all answers together: 4 MiB.
+/// Least number of flights in all answers together: 4 MiB. A larger inventory has room for eight times its flights.
 const CAPACITY: u64 = 262_144;
 
-/// Questions that are remembered to recognise one that is repeated.
-const QUESTIONS: usize = 4_096;
+/// Questions that are remembered to recognise one that is repeated: 128 KiB.
+const QUESTIONS: usize = 32_768;
 
 /// A flight that passes every rule which the index holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,6 +95,16 @@ impl Question {
     }
 }
 
+/// What is known of a question.
+pub(super) enum Known {
+    /// It was not asked before.
+    Nothing,
+    /// It was asked before: its answer is worth keeping.
+    Question,
+    /// Its answer.
+    Answer(Arc<[Match]>),
+}
+
 #[derive(Clone)]
 struct Flights;
 
@@ -115,31 +125,35 @@ pub(crate) struct RecentMatches {
     missing: AtomicU64,
 }
 
-impl Default for RecentMatches {
-    fn default() -> RecentMatches {
-        let answers = usize::try_from(CAPACITY / 64).unwrap_or(usize::MAX);
+impl RecentMatches {
+    /// For an inventory of so many flights.
+    pub(super) fn for_flights(flights: usize) -> RecentMatches {
+        let capacity = CAPACITY.max(8 * flights as u64);
+        let answers = usize::try_from(capacity / 64).unwrap_or(usize::MAX);
         RecentMatches {
-            answers: Cache::with_weighter(answers, CAPACITY, Flights),
+            answers: Cache::with_weighter(answers, capacity, Flights),
             asked: (0..QUESTIONS).map(|_| AtomicU32::new(0)).collect(),
             hashes: DefaultHashBuilder::default(),
             found: AtomicU64::new(0),
             missing: AtomicU64::new(0),
         }
     }
-}
 
-impl RecentMatches {
     /// The answer to a question, in rank order.
-    pub(super) fn get(&self, question: &Question) -> Option<Arc<[Match]>> {
-        let found = question.bytes().and_then(|bytes| self.answers.get(bytes));
+    pub(super) fn get(&self, question: &Question) -> Known {
+        let bytes = question.bytes().filter(|bytes| self.is_repeated(bytes));
+        let found = bytes.and_then(|bytes| self.answers.get(bytes));
         let count = if found.is_some() { &self.found } else { &self.missing };
         count.fetch_add(1, Ordering::Relaxed);
-        found
+        match found {
+            Some(matches) => Known::Answer(matches),
+            None if bytes.is_some() => Known::Question,
+            None => Known::Nothing,
+        }
     }
 
     /// Whether a question was asked before, as far as it is remembered.
-    pub(super) fn is_repeated(&self, question: &Question) -> bool {
-        let Some(bytes) = question.bytes() else { return false };
+    fn is_repeated(&self, bytes: &[u8]) -> bool {
         let hash = self.hashes.hash_one(bytes);
         let [place, mark] = [hash >> 32, hash & u64::from(u32::MAX)]
             .map(|half| u32::try_from(half).unwrap_or_default());

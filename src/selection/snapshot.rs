@@ -113,7 +113,8 @@ pub struct World {
 impl Snapshot {
     /// Builds the index of a compiled inventory.
     pub(crate) fn new(compiled: Compiled) -> Snapshot {
-        Snapshot { index: Index::build(&compiled), recent: RecentMatches::default(), compiled }
+        let recent = RecentMatches::for_flights(compiled.flights.len());
+        Snapshot { index: Index::build(&compiled), recent, compiled }
     }
 
     /// Questions to the index with an answer that was known, and the others.
