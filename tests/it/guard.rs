@@ -17,11 +17,18 @@ struct Danger {
 const FLIGHT: &str = "zahid-ai-europe";
 const REFERENCE: &str = "inventory/zahid-host.toml";
 
+/// Saves a file as an editor does, at once: the empty file in the middle of a write would be a change of its own.
+fn save(path: &Path, text: &str) {
+    let beside = path.with_extension("saving");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(&beside, path).unwrap();
+}
+
 fn replace(config: &Path, file: &str, from: &str, to: &str) {
     let path = config.join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "not found: {from}");
-    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    save(&path, &text.replacen(from, to, 1));
 }
 
 /// Changes of inventory files.
@@ -62,7 +69,7 @@ const INVENTORY: [Danger; 5] = [
             let path = config.join("inventory/others.toml");
             let text = std::fs::read_to_string(&path).unwrap();
             let end = text.rfind("[[creatives]]").unwrap();
-            std::fs::write(&path, &text[..end]).unwrap();
+            save(&path, &text[..end]);
         },
     },
 ];

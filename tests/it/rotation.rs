@@ -210,7 +210,11 @@ async fn server(setup: Setup) -> TestServer {
     for name in ["a", "b"] {
         text += &creative(&format!("turns-{name}"), "turns", PLAIN);
     }
-    setup.inventory(text).manual_clock().start().await
+    // What was learned fades from day to day: noon, so that no test crosses midnight by chance.
+    let day_ms = 24 * 3_600_000;
+    let today = jiff::Timestamp::now().as_millisecond() / day_ms;
+    let noon = jiff::Timestamp::from_millisecond(today * day_ms + day_ms / 2).unwrap();
+    setup.inventory(text).manual_clock_at(noon).start().await
 }
 
 async fn rotation(server: &TestServer) -> Value {
