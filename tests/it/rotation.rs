@@ -205,6 +205,7 @@ fn every_creative_is_drawn_as_often_as_its_recorded_probability_says() {
 }
 
 /// A server with a flight of two creatives, and one of an advertiser that is not to see it.
+#[expect(clippy::disallowed_methods, reason = "the day of the test")]
 async fn server(setup: Setup) -> TestServer {
     let mut text = example() + &flight("turns", "devops", "rotation = \"optimise\"");
     for name in ["a", "b"] {
