@@ -129,7 +129,9 @@ impl Publishing {
 
     fn wait_for_confirmation(&self, waits: Option<PendingChange>) -> FileOutcome {
         match waits {
-            Some(waits) if self.pending.add(waits.clone()) => FileOutcome::Pending(waits),
+            Some(waits) if self.pending.add(waits.clone(), |part| self.served(part)) => {
+                FileOutcome::Pending(waits)
+            }
             _ => FileOutcome::Same,
         }
     }
@@ -152,10 +154,15 @@ impl Publishing {
 
     /// Removes changes that no longer wait because their content is served.
     pub(super) fn clear_served(&self) {
+        self.pending.clear_served(|part| self.served(part));
+    }
+
+    /// The hash of the content of a part that is served.
+    fn served(&self, part: FilePart) -> String {
         let live = self.parts.world.live();
-        self.pending.clear_served(|part| match part {
+        match part {
             FilePart::Inventory => pause::content_hash(&live.snapshot().inventory),
             FilePart::Weights => live.snapshot().weights_hash.clone(),
-        });
+        }
     }
 }

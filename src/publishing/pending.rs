@@ -124,9 +124,13 @@ impl PendingChanges {
         self.lock().clone()
     }
 
-    /// Adds a change in place of the one of its part; returns whether it is new.
-    pub(crate) fn add(&self, change: PendingChange) -> bool {
+    /// Adds a change in place of the one of its part, unless its content is served since it was judged; returns
+    /// whether it is new. `served` gives the hash of a part's content.
+    pub(crate) fn add(&self, change: PendingChange, served: impl Fn(FilePart) -> String) -> bool {
         let mut changes = self.lock();
+        if change.hash == served(change.part) {
+            return false;
+        }
         let known = changes.iter().position(|one| one.part == change.part);
         let is_known = known.is_some_and(|at| {
             let one = &changes[at];
@@ -177,10 +181,12 @@ mod tests {
     #[test]
     fn a_change_waits_until_its_file_changes_or_is_served_and_is_new_once() {
         let pending = PendingChanges::new(Vec::new());
-        assert!(pending.add(change(FilePart::Inventory, "a")));
-        assert!(!pending.add(change(FilePart::Inventory, "a")), "the same again");
-        assert!(pending.add(change(FilePart::Weights, "w")));
-        assert!(pending.add(change(FilePart::Inventory, "b")), "another content");
+        let other = |_| "other".to_owned();
+        assert!(!pending.add(change(FilePart::Inventory, "a"), |_| "a".to_owned()), "it is served");
+        assert!(pending.add(change(FilePart::Inventory, "a"), other));
+        assert!(!pending.add(change(FilePart::Inventory, "a"), other), "the same again");
+        assert!(pending.add(change(FilePart::Weights, "w"), other));
+        assert!(pending.add(change(FilePart::Inventory, "b"), other), "another content");
         assert_eq!(pending.list().len(), 2, "one of each part");
 
         pending.clear_served(|_| "b".to_owned());
