@@ -51,9 +51,11 @@ impl Publishing {
         by: &AuditContext,
     ) -> Result<FileOutcome, ApplyError> {
         let version = file.version.clone();
-        let (catalog, live) = (self.parts.catalog.clone(), self.parts.world.live());
         let judged = {
-            let (version, live) = (version.clone(), live.clone());
+            // Between two changes: during one, the history is ahead of what is served.
+            let _one_at_a_time = self.catalog_lock.lock().await;
+            let (catalog, live) = (self.parts.catalog.clone(), self.parts.world.live());
+            let version = version.clone();
             run_blocking(move || {
                 let snapshot = live.snapshot();
                 standing(&catalog, &version, &snapshot.inventory, &snapshot.weights_hash)
