@@ -96,6 +96,11 @@ impl Recent {
     }
 }
 
+/// Whether a GET of this path is a read, which an overloaded worker refuses.
+pub(crate) fn is_read(path: &str) -> bool {
+    READ_PATHS.iter().any(|read| path.starts_with(read))
+}
+
 /// # Errors
 /// 503 for a read of an overloaded worker. A form that is sent is no read, and a wrong method is refused for what
 /// it is: both cost little.
@@ -103,7 +108,7 @@ pub(crate) fn check(request: &ServiceRequest) -> Result<(), ApiError> {
     let overload = request.app_data::<Data<Rc<Overload>>>();
     if matches!(*request.method(), Method::GET | Method::HEAD)
         && overload.is_some_and(|overload| overload.refuses_reads())
-        && READ_PATHS.iter().any(|path| request.path().starts_with(path))
+        && is_read(request.path())
     {
         return Err(ApiError::dependency_unavailable(
             "the server is overloaded and serves decisions and events first: retry later",

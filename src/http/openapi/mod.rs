@@ -25,7 +25,9 @@ mod site_changes;
 mod weights_versions;
 
 use crate::http::openapi::operation::Operation;
+use crate::http::openapi::response::Response;
 use crate::http::openapi::schemas::Schemas;
+use crate::http::overload;
 use crate::http::problem::{CODES, Problem};
 use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
@@ -84,7 +86,14 @@ fn build() -> Value {
     ];
     let mut paths = json!({});
     let mut problems = Map::new();
-    for Operation { path, method, mut object } in operations.into_iter().flatten() {
+    for mut operation in operations.into_iter().flatten() {
+        if operation.method == "get"
+            && overload::is_read(&operation.path)
+            && operation.object["responses"].get("503").is_none()
+        {
+            operation = operation.response(Response::problem(503, &["unavailable"]));
+        }
+        let Operation { path, method, mut object } = operation;
         if let Some(responses) = object["responses"].as_object_mut() {
             responses.sort_keys();
             response::share_problems(responses, &mut problems);
