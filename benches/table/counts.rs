@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Few, because a start takes fifty times as long as usual.
-const FLIGHTS: usize = 1_000;
+/// A start takes fifty times as long as usual.
+const FLIGHTS: usize = 10_000;
 /// Requests of each kind.
 const REQUESTS: usize = 1_000;
 /// A click counts if it comes later after its impression than a program's would.

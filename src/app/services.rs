@@ -15,6 +15,7 @@ use crate::http::AppState;
 use crate::http::gate::Gates;
 use crate::http::public::decisions::Decider;
 use crate::http::public::embed_reports::EmbedReports;
+use crate::http::public::known_requests::KnownRequests;
 use crate::http::public::reports::ReportSources;
 use crate::http::public::reports::threads::ReportThreads;
 use crate::http::readiness::Readiness;
@@ -68,6 +69,8 @@ pub struct Services {
     pub(crate) report_threads: Arc<ReportThreads>,
     /// What pages reported, for the publishers' pages.
     pub(crate) embed_reports: Arc<EmbedReports>,
+    /// Decision requests that were made before.
+    pub(crate) known_requests: Arc<KnownRequests>,
     /// Decisions and events for operators who watch.
     pub(crate) feed: Arc<LiveFeed>,
     /// Whether this instance should get requests.
@@ -84,6 +87,7 @@ impl Services {
                 world: self.world.clone(),
                 explain: self.explain.clone(),
                 embed_reports: self.embed_reports.clone(),
+                known: self.known_requests.clone(),
             }))
             .app_data(Data::new(ReportSources {
                 app: app.clone(),
@@ -154,6 +158,7 @@ pub(crate) fn build(
         notices: Arc::new(Notices::of(Path::new(&settings.store.data))),
         report_threads: ReportThreads::start()?,
         embed_reports: Arc::new(EmbedReports::new(foundation.clock.now())),
+        known_requests: Arc::default(),
         reporting,
         readiness: Arc::new(Readiness::new(foundation.ledger.clone(), foundation.leasing.clone())),
         feed: foundation.feed,

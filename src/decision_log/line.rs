@@ -178,7 +178,7 @@ pub(crate) struct DecisionLine {
     /// The normalised page context.
     pub(crate) page: Arc<Page>,
     /// The page URL, as far as the publisher's setting stores it.
-    pub(crate) url: Option<Box<str>>,
+    pub(crate) url: Option<Arc<str>>,
     /// A creative forced by the operator: the request is a test.
     pub(crate) forced: Option<Box<str>>,
     /// A test: never counts.

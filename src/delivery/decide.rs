@@ -2,8 +2,9 @@
 
 use crate::decision_log::line::Chosen;
 use crate::decision_log::{DecisionLine, SlotLine, instance_mark};
+use crate::delivery::known_page::{KnownPage, ResolvedPage};
 use crate::delivery::reader::Reader;
-use crate::delivery::{Delivery, forced, page_url};
+use crate::delivery::{Delivery, forced};
 use crate::domain::attribution::PageNumbers;
 use crate::domain::event::{EventKind, NoFill};
 use crate::domain::event_kinds::EventKinds;
@@ -16,7 +17,8 @@ use crate::selection::compiled::FlightRow;
 use crate::selection::page::{Page, RegionBasis};
 use crate::selection::resolve::{PageInput, RegionSignals, SlotInput};
 use crate::selection::rules::{Exclusions, Mask};
-use crate::selection::{choose, resolve, wording};
+use crate::selection::snapshot::Snapshot;
+use crate::selection::{choose, wording};
 use crate::world::live::Live;
 use rand::Rng;
 use smallvec::SmallVec;
@@ -30,6 +32,8 @@ pub(crate) struct DecisionCall<'a> {
     pub(crate) publisher: &'a str,
     /// The page as described by the publisher.
     pub(crate) page: &'a PageInput<'a>,
+    /// The same page of an earlier call with the same placements.
+    pub(crate) known: Option<&'a KnownPage>,
     /// Observed and declared region of the reader.
     pub(crate) region: RegionSignals,
     /// The requested placements.
@@ -83,6 +87,8 @@ pub(crate) struct PageDecision {
     pub(crate) at_ms: i64,
     /// The page, resolved against the inventory.
     pub(crate) page: Arc<Page>,
+    /// The part of its URL that is stored.
+    pub(crate) url: Option<Arc<str>>,
     /// Test mode; never counts.
     pub(crate) test: bool,
     /// Unbillable caller: nothing is reserved, and its events are not billed.
@@ -118,6 +124,15 @@ pub(crate) struct Filled {
 }
 
 impl PageDecision {
+    /// Its page, for calls that describe the same one with the same signals.
+    pub(crate) fn known_page(&self, region: RegionSignals) -> KnownPage {
+        KnownPage {
+            snapshot: Arc::downgrade(&self.live.world.snapshot),
+            region,
+            resolved: ResolvedPage { page: self.page.clone(), url: self.url.clone() },
+        }
+    }
+
     /// The winning flight of a filled slot.
     pub(crate) fn flight(&self, filled: &Filled) -> &FlightRow {
         &self.live.snapshot().flights[filled.win.place]
@@ -173,6 +188,16 @@ pub(crate) fn measurement(decided: &PageDecision) -> Measurement {
     }
 }
 
+/// The page of a call.
+fn resolved(
+    snapshot: &Snapshot,
+    call: &DecisionCall<'_>,
+) -> Result<ResolvedPage, UnknownPublisher> {
+    let publisher = snapshot.publisher_by_id.get(call.publisher);
+    let publisher = *publisher.ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
+    Ok(ResolvedPage::new(snapshot, publisher, (call.page, call.slots), call.region))
+}
+
 impl Delivery {
     /// Decides every slot of a call.
     pub(crate) fn decide(&self, call: &DecisionCall<'_>) -> Result<PageDecision, UnknownPublisher> {
@@ -180,14 +205,14 @@ impl Delivery {
         let request = request_id(now_ms, self.parts.incarnation);
         let began = live.canary.as_ref().map(|_| Instant::now());
         let own = live.of_request(request).clone();
-        let snapshot = own.snapshot();
-        let publisher = snapshot
-            .publisher_by_id
-            .get(call.publisher)
-            .copied()
-            .ok_or_else(|| UnknownPublisher(call.publisher.to_owned()))?;
-        let mut page = resolve::page(snapshot, publisher, call.page, call.region, call.slots);
-        page.commercial = self.restrict_commercial(page.commercial);
+        let known = call.known.and_then(|known| known.on(&own.world.snapshot, call.region));
+        let resolved =
+            known.map_or_else(|| resolved(own.snapshot(), call), |page| Ok(page.clone()));
+        let ResolvedPage { mut page, url } = resolved?;
+        let commercial = self.restrict_commercial(call.page.commercial);
+        if page.commercial != commercial {
+            Arc::make_mut(&mut page).commercial = commercial;
+        }
         let too_old = self.parts.world.age_ms(now_ms) / 1_000
             >= i64::try_from(self.parts.settings.get().snapshot.too_old_after_seconds)
                 .unwrap_or(i64::MAX);
@@ -203,7 +228,8 @@ impl Delivery {
             unconfirmed_country: page.viewer.basis == RegionBasis::Declared && !call.keyed,
             slots: SmallVec::new(),
             reported: SmallVec::new(),
-            page: Arc::new(page),
+            page,
+            url,
         };
         let mut taken = Exclusions::default();
         for slot in 0..decided.page.slots.len() {
@@ -327,9 +353,6 @@ impl Delivery {
 
     /// Queues the decision for the decision log.
     fn log_decision(&self, decided: &PageDecision, call: &DecisionCall<'_>) {
-        let policy = decided.live.snapshot().inventory.publishers
-            [decided.live.snapshot().publishers[decided.page.publisher as usize].doc]
-            .page_urls;
         let slots = decided.slots.iter().map(|slot| SlotLine {
             masked: slot.masked.clone(),
             result: slot.result.as_ref().map(|filled| Chosen::from(&filled.win)).map_err(|no| *no),
@@ -339,7 +362,7 @@ impl Delivery {
             at_ms: decided.at_ms,
             state: decided.live.world.state.number,
             page: decided.page.clone(),
-            url: call.page.url.as_deref().and_then(|url| page_url::stored_part(url, policy)),
+            url: decided.url.clone(),
             forced: call.forced.map(Into::into),
             test: decided.test,
             slots: slots.collect(),

@@ -7,6 +7,7 @@ pub(crate) mod disk_guard;
 pub(crate) mod feed;
 mod forced;
 pub(crate) mod json_text;
+pub(crate) mod known_page;
 pub(crate) mod page_url;
 pub(crate) mod reader;
 pub(crate) mod rendered_unit;

@@ -1,6 +1,7 @@
 //! The part of a page URL that is stored, as set by its publisher; never query or fragment.
 
 use crate::domain::party::PageUrls;
+use std::sync::Arc;
 use url::Url;
 
 /// Maximum length of a stored URL, in bytes: host and path of a parsed URL are ASCII.
@@ -10,7 +11,7 @@ const MAX_BYTES: usize = 512;
 const MAX_PARSED: usize = 2_048;
 
 /// The part to store; `None` if the publisher stores none or the text is not an HTTP(S) URL.
-pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
+pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Arc<str>> {
     let address = &address[..address.floor_char_boundary(MAX_PARSED)];
     let part = match (policy, usual_parts(address)) {
         (PageUrls::None, _) => return None,
@@ -22,7 +23,7 @@ pub(crate) fn stored_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
 }
 
 /// The part to store, by a parser that knows every URL.
-fn parsed_part(address: &str, policy: PageUrls) -> Option<Box<str>> {
+fn parsed_part(address: &str, policy: PageUrls) -> Option<Arc<str>> {
     let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let host = url.host_str()?;
     let mut text = match policy {

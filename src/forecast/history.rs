@@ -47,7 +47,7 @@ pub(super) struct Recorded {
     /// The version of the catalog that it was made on, by its place in [`Sample::versions`].
     pub(super) version: usize,
     pub(super) page: Arc<Page>,
-    pub(super) url: Option<Box<str>>,
+    pub(super) url: Option<Arc<str>>,
     pub(super) slots: Box<[SlotLine]>,
     hash: u32,
 }

@@ -59,6 +59,8 @@ string_enum! {
 const CHANGERS: usize = 50;
 /// The files that are reloaded.
 const RELOADED: [&str; 5] = ["inventory", "weights", "labels", "config", "datacenters"];
+/// How the body of a decision request was read: it was known, or it was parsed.
+const BODY_ANSWERS: [&str; 2] = ["known", "parsed"];
 /// The kind of events whose token is rejected, see [`TokenRejection`].
 const UNKNOWN: &str = "unknown";
 
@@ -78,6 +80,8 @@ metrics! {
     /// Slots decided, by placement and outcome; the most used placements have their own series. `other` has
     /// the rest, undeclared placements, and requests that were refused because of overload.
     delivery_decisions: IntCounterVec = "delivery_decisions_total" (publisher, placement, outcome);
+    /// Bodies of decision requests, by how they were read.
+    decision_bodies: Vec<IntCounter> = "decision_bodies_total" (answer) in (BODY_ANSWERS);
     /// Slots without a unit, by no-fill reason.
     no_fills: Vec<IntCounter> = "no_fill_total" (reason) in (NoFill::ALL);
     /// Flights that did not take part in the draw, by the first stage that filtered each. Counted for a sample

@@ -60,6 +60,11 @@ impl Metrics {
         self.catalog_changes.with_label_values(&[who]).inc();
     }
 
+    /// Counts the body of a decision request.
+    pub(crate) fn count_body(&self, is_known: bool) {
+        self.decision_bodies[usize::from(!is_known)].inc();
+    }
+
     /// Counts flights that a stage filtered out.
     pub(crate) fn count_removed(&self, stage: &str, flights: u64) {
         self.removed.with_label_values(&[stage]).inc_by(flights);

@@ -31,6 +31,7 @@ pub(crate) mod plan;
 pub(crate) mod price;
 pub(crate) mod query;
 mod recent_matches;
+pub(crate) mod repeats;
 pub mod resolve;
 pub mod rotation;
 pub mod rules;

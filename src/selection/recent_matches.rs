@@ -7,21 +7,18 @@ use crate::domain::event::Tier;
 use crate::selection::fixed::Q32;
 use crate::selection::page::Page;
 use crate::selection::query::Query;
-use hashbrown::DefaultHashBuilder;
+use crate::selection::repeats::Repeats;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Most flights of a tier in an answer; longer ones are not kept.
 const MAX_FLIGHTS: usize = 2_048;
 
 /// Least number of flights in all answers together: 4 MiB. A larger inventory has room for eight times its flights.
 const CAPACITY: u64 = 262_144;
-
-/// Questions that are remembered to recognise one that is repeated: 128 KiB.
-const QUESTIONS: usize = 32_768;
 
 /// A flight that passes every rule which the index holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,9 +115,8 @@ impl Weighter<Box<[u8]>, Arc<[Match]>> for Flights {
 /// The answers of a snapshot's index to questions that were repeated.
 pub(crate) struct RecentMatches {
     answers: Cache<Box<[u8]>, Arc<[Match]>, Flights>,
-    /// The last question at each place, by its hash. Answers to others are not kept: most pages never come back.
-    asked: Box<[AtomicU32]>,
-    hashes: DefaultHashBuilder,
+    /// Answers to questions that are not repeated are not kept.
+    repeats: Repeats,
     found: AtomicU64,
     missing: AtomicU64,
 }
@@ -132,8 +128,7 @@ impl RecentMatches {
         let answers = usize::try_from(capacity / 64).unwrap_or(usize::MAX);
         RecentMatches {
             answers: Cache::with_weighter(answers, capacity, Flights),
-            asked: (0..QUESTIONS).map(|_| AtomicU32::new(0)).collect(),
-            hashes: DefaultHashBuilder::default(),
+            repeats: Repeats::default(),
             found: AtomicU64::new(0),
             missing: AtomicU64::new(0),
         }
@@ -141,7 +136,7 @@ impl RecentMatches {
 
     /// The answer to a question, in rank order.
     pub(super) fn get(&self, question: &Question) -> Known {
-        let bytes = question.bytes().filter(|bytes| self.is_repeated(bytes));
+        let bytes = question.bytes().filter(|bytes| self.repeats.has(bytes));
         let found = bytes.and_then(|bytes| self.answers.get(bytes));
         let count = if found.is_some() { &self.found } else { &self.missing };
         count.fetch_add(1, Ordering::Relaxed);
@@ -150,14 +145,6 @@ impl RecentMatches {
             None if bytes.is_some() => Known::Question,
             None => Known::Nothing,
         }
-    }
-
-    /// Whether a question was asked before, as far as it is remembered.
-    fn is_repeated(&self, bytes: &[u8]) -> bool {
-        let hash = self.hashes.hash_one(bytes);
-        let [place, mark] = [hash >> 32, hash & u64::from(u32::MAX)]
-            .map(|half| u32::try_from(half).unwrap_or_default());
-        self.asked[place as usize % QUESTIONS].swap(mark, Ordering::Relaxed) == mark
     }
 
     /// Keeps an answer.

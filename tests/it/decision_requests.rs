@@ -330,3 +330,50 @@ async fn a_decision_is_the_same_with_and_without_the_router() {
         assert_eq!(answers[0].0["access-control-allow-origin"], "*");
     }
 }
+
+#[tokio::test]
+async fn a_repeated_request_gets_the_answer_of_a_new_one_and_follows_its_reader_and_the_inventory()
+{
+    let server = Setup::default()
+        .settings(|settings| {
+            settings.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+            settings.server.country_header = Some("cf-ipcountry".to_owned());
+        })
+        .start()
+        .await;
+    let mut page = reference_with("/placements/0/styles", json!(["card"]));
+    page["page"]["region"] = json!("atlantis");
+    let ask = async |country: &str| -> Value {
+        let call = server.reader.post(&format!("{}/v1/decisions", server.public)).json(&page);
+        call.header("cf-ipcountry", country).send().await.unwrap().json().await.unwrap()
+    };
+    let known = "adjacent_decision_bodies_total{answer=\"known\"}";
+    // Creatives are drawn; what the page and its reader decide is the label and the warning.
+    let told = |answer: &Value| {
+        let unit = &answer["decisions"]["article-end"];
+        assert_eq!(unit["fill"], true, "{answer:#}");
+        json!([unit["label"]["text"], unit["label"]["region_basis"], answer["warnings"]])
+    };
+    let first = ["DE", "US", ""].map(str::to_owned);
+    let mut answers = Vec::new();
+    for country in &first {
+        answers.push(told(&ask(country).await));
+    }
+    assert_ne!(answers[0], answers[1], "another label");
+    assert_ne!(answers[0], answers[2], "observed, and declared");
+    assert!(answers[0][2][0].as_str().unwrap().starts_with("page.region: `atlantis`"));
+    for _ in 0..3 {
+        for (country, answer) in first.iter().zip(&answers) {
+            assert_eq!(told(&ask(country).await), *answer, "{country}");
+        }
+    }
+    assert_eq!(server.metric(known).await, 11, "all but the first");
+
+    let url = format!("{}/v1/publishers/eu-tech-news/pauses", server.public);
+    let pause = json!({ "topic": "ai-infrastructure", "paused": true, "reason": "breaking news" });
+    let paused = server.reader.post(&url).bearer_auth(server.key("publisher:eu-tech-news"));
+    assert_eq!(paused.json(&pause).send().await.unwrap().status(), 200);
+    for country in &first {
+        assert_eq!(ask(country).await["decisions"]["article-end"]["reason"], "paused");
+    }
+}

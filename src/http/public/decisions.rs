@@ -15,6 +15,7 @@ use crate::http::overload::Overload;
 use crate::http::problem::ApiError;
 use crate::http::public::call_class::{CallClass, Key, require_access, site};
 use crate::http::public::embed_reports::EmbedReports;
+use crate::http::public::known_requests::{Asked, KnownRequest, KnownRequests};
 use crate::http::public::reply::{Answer, Answers, DecisionReply, NoFillReply, SnapshotReply};
 use crate::http::public::request::{DecisionRequest, Render};
 use crate::http::public::{ignored, plain_request, request};
@@ -41,6 +42,7 @@ pub(crate) struct Decider {
     pub(crate) world: Arc<Worlds>,
     pub(crate) explain: Arc<Explain>,
     pub(crate) embed_reports: Arc<EmbedReports>,
+    pub(crate) known: Arc<KnownRequests>,
 }
 
 /// The path of decisions.
@@ -52,11 +54,23 @@ pub(crate) async fn create(
     http: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = decider.app.settings.get().request.body_bytes;
-    let bytes = body::read(payload, limit, decider.app.body_timeout).await?;
+    let limits = decider.app.settings.get().request;
+    let bytes = body::read(payload, limits.body_bytes, decider.app.body_timeout).await?;
     let began = Instant::now();
-    let (request, ignored) = plain_request::from_body(&bytes)?;
-    let response = handle(&decider, &http, request, ignored).await;
+    let known = decider.known.find(&bytes, &limits);
+    decider.app.metrics.count_body(known.is_some());
+    let (mut parsed, ignored);
+    let asked = match &known {
+        Some(known) => {
+            ignored = Vec::new();
+            Asked::again(known)
+        }
+        None => {
+            (parsed, ignored) = plain_request::from_body(&bytes)?;
+            Asked::limit(&decider.app, &mut parsed, &ignored)
+        }
+    };
+    let response = handle(&decider, &http, asked, &ignored).await;
     decider.app.metrics.observe_decision(began.elapsed());
     response
 }
@@ -83,8 +97,9 @@ pub(crate) async fn from_parameters(
     http: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let began = Instant::now();
-    let (request, ignored) = request::from_query(http.query_string())?;
-    let response = handle(&decider, &http, request, ignored).await;
+    let (mut request, ignored) = request::from_query(http.query_string())?;
+    let asked = Asked::limit(&decider.app, &mut request, &ignored);
+    let response = handle(&decider, &http, asked, &ignored).await;
     decider.app.metrics.observe_decision(began.elapsed());
     response
 }
@@ -92,9 +107,10 @@ pub(crate) async fn from_parameters(
 async fn handle(
     decider: &Decider,
     http: &HttpRequest,
-    mut request: DecisionRequest<'_>,
-    ignored: Vec<String>,
+    asked: Asked<'_>,
+    ignored: &[String],
 ) -> Result<HttpResponse, ApiError> {
+    let request = asked.request;
     let identity = caller::identity(&decider.app, http)?;
     let is_operator = identity.as_ref().is_some_and(|own| own.role == Role::Operator);
     if (request.explain || request.force_creative.is_some()) && !is_operator {
@@ -102,11 +118,10 @@ async fn handle(
         return Err(ApiError::forbidden(format!("`{field}` requires an operator key")));
     }
     let caller = (identity.as_ref(), None);
-    let unread = ignored.clone();
-    let (decided, warnings) = decide_page(decider, http, &mut request, caller, ignored)?;
+    let (decided, warnings) = decide_page(decider, http, asked, caller)?;
     let Some(decided) = decided else {
-        let mut response = overloaded(decider, &request);
-        ignored::list(response.headers_mut(), unread);
+        let mut response = overloaded(decider, request);
+        ignored::list(response.headers_mut(), ignored);
         return Ok(response);
     };
     let explanation = if request.explain {
@@ -119,7 +134,7 @@ async fn handle(
         None
     };
     let mut response = respond(decider, &decided, warnings, request.render, explanation);
-    ignored::list(response.headers_mut(), unread);
+    ignored::list(response.headers_mut(), ignored);
     Ok(response)
 }
 
@@ -162,24 +177,21 @@ pub(crate) fn decide_for(
     identity: Option<&Identity>,
     accepts: Option<&AcceptUnit<'_>>,
 ) -> Result<Option<PageDecision>, ApiError> {
-    decide_page(decider, http, request, (identity, accepts), Vec::new()).map(|(decided, _)| decided)
+    let asked = Asked::limit(&decider.app, request, &[]);
+    decide_page(decider, http, asked, (identity, accepts)).map(|(decided, _)| decided)
 }
 
-/// Truncates a request to its limits and decides it; returns the warnings, too. The publisher's page shows
-/// them. `ignored` are the names of unknown fields.
+/// Decides; returns the warnings, too. The publisher's page shows them.
 fn decide_page(
     decider: &Decider,
     http: &HttpRequest,
-    request: &mut DecisionRequest<'_>,
+    Asked { request, limited, known }: Asked<'_>,
     caller: (Option<&Identity>, Option<&AcceptUnit<'_>>),
-    ignored: Vec<String>,
 ) -> Result<(Option<PageDecision>, Vec<String>), ApiError> {
     let mut warnings = Vec::new();
-    let limited = request::apply_limits(request, &decider.app.settings.get().request);
     let decided = limited.and_then(|found| {
-        let ignored = ignored.into_iter().map(|path| format!("{path}: unknown field, ignored"));
-        warnings.extend(found.into_iter().chain(ignored));
-        decide_request(decider, http, request, caller, &mut warnings)
+        warnings = found;
+        decide_request(decider, http, (request, known), caller, &mut warnings)
     });
     let live = decider.world.live();
     let noted = match &decided {
@@ -198,7 +210,7 @@ fn decide_page(
 fn decide_request(
     decider: &Decider,
     http: &HttpRequest,
-    request: &DecisionRequest<'_>,
+    (request, known): (&DecisionRequest<'_>, Option<&KnownRequest>),
     (identity, accepts): (Option<&Identity>, Option<&AcceptUnit<'_>>),
     warnings: &mut Vec<String>,
 ) -> Result<Option<PageDecision>, ApiError> {
@@ -231,14 +243,16 @@ fn decide_request(
     });
     let live = world.live();
     let publisher = live.publisher(&request.publisher);
+    let region = RegionSignals { observed: seen.country, declared };
+    let served = known.and_then(|known| known.page(&live.world.snapshot, region));
+    let about_page = match (&served, live.snapshot().publisher_by_id.get(&*request.publisher)) {
+        (Some(served), _) => served.warnings.clone(),
+        (None, Some(number)) => page_warnings::of(live.snapshot(), *number, &request.page),
+        (None, None) => Vec::new(),
+    };
+    warnings.extend_from_slice(&about_page);
     let class = match publisher {
         Some(publisher) => {
-            let number = live.snapshot().publisher_by_id.get(&*request.publisher);
-            warnings.extend(
-                number
-                    .into_iter()
-                    .flat_map(|number| page_warnings::of(live.snapshot(), *number, &request.page)),
-            );
             let site = site(app, publisher);
             require_access(publisher, key, seen.signals.is_known_origin(&site))?;
             CallClass::of(app, publisher, &seen, trusted)
@@ -249,7 +263,8 @@ fn decide_request(
     let call = DecisionCall {
         publisher: &request.publisher,
         page: &request.page,
-        region: RegionSignals { observed: seen.country, declared },
+        known: served.as_deref().map(|served| &served.page),
+        region,
         slots: &request.placements,
         test: request.test || test,
         idle,
@@ -264,10 +279,15 @@ fn decide_request(
         forced: request.force_creative.as_deref(),
         accepts,
     };
-    delivery
-        .decide(&call)
-        .map(Some)
-        .map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))
+    let decided = delivery.decide(&call);
+    let decided =
+        decided.map_err(|error| ApiError::not_found("unknown_publisher", error.to_string()))?;
+    if let Some(known) = known.filter(|_| served.is_none())
+        && Arc::ptr_eq(&decided.live.world.snapshot, &live.world.snapshot)
+    {
+        known.keep(&decided, region, &about_page);
+    }
+    Ok(Some(decided))
 }
 
 fn respond(

@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod funnel;
 pub(crate) mod ignored;
 pub(crate) mod images;
+pub(crate) mod known_requests;
 pub(crate) mod limits;
 pub(crate) mod negotiated;
 pub(crate) mod notices;

@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for EntityVisitor {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::{Value, json};
@@ -237,7 +237,8 @@ mod tests {
         value(fields.prop_map(|found| Value::Object(found.into_iter().flatten().collect())))
     }
 
-    fn requests() -> BoxedStrategy<Value> {
+    /// Requests of pages, now and then with something wrong.
+    pub(in crate::http::public) fn requests() -> BoxedStrategy<Value> {
         let role = value(
             prop::sample::select(vec!["subject", "mention", " subject"]).prop_map(Value::from),
         );

@@ -45,7 +45,7 @@ struct Noted {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Problem {
     /// The page's address as the publisher allows it to be stored; may be empty.
-    pub(crate) page: Box<str>,
+    pub(crate) page: Arc<str>,
     pub(crate) text: Box<str>,
 }
 
