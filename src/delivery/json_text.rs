@@ -23,6 +23,11 @@ impl JsonText {
         self.0.extend_from_slice(json.as_bytes());
     }
 
+    /// Appends JSON that was written before.
+    pub(crate) fn written(&mut self, json: &[u8]) {
+        self.0.extend_from_slice(json);
+    }
+
     /// Appends a text after its key.
     pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.raw(key);

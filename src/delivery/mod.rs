@@ -8,6 +8,7 @@ pub(crate) mod feed;
 mod forced;
 pub(crate) mod json_text;
 pub(crate) mod known_page;
+mod known_units;
 pub(crate) mod page_url;
 pub(crate) mod reader;
 pub(crate) mod rendered_unit;
@@ -16,6 +17,7 @@ mod reported_rows;
 pub(crate) mod reserve;
 mod sampler;
 mod shadow_sampler;
+mod shown_again;
 mod stage_sampler;
 pub(crate) mod tokens;
 pub(crate) mod unit;
@@ -24,6 +26,7 @@ pub(crate) mod unit_json;
 use crate::clock::Clock;
 use crate::config::CurrentSettings;
 use crate::decision_log::DecisionLog;
+use crate::delivery::known_units::KnownUnits;
 use crate::delivery::reported_rows::ReportedRows;
 use crate::delivery::sampler::Sampler;
 use crate::events::opportunities::OpportunityCounters;
@@ -78,6 +81,7 @@ pub(crate) struct Delivery {
     next_seq: [AtomicU64; PARTITIONS as usize],
     low_disk: AtomicBool,
     reported_rows: ReportedRows,
+    known_units: KnownUnits,
     stage_sampler: Sampler,
     shadow_sampler: Sampler,
     /// Hashes the addresses of callers while their reservations last.
@@ -95,6 +99,7 @@ impl Delivery {
             next_seq: [const { AtomicU64::new(0) }; PARTITIONS as usize],
             low_disk: AtomicBool::new(false),
             reported_rows: ReportedRows::default(),
+            known_units: KnownUnits::default(),
             stage_sampler,
             shadow_sampler,
             caller_salt: RandomState::new(),

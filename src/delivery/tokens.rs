@@ -8,10 +8,11 @@ use crate::domain::event::{EventKind, NoFill, Pricing};
 use crate::domain::money::Micros;
 use crate::domain::party::Measurement;
 use crate::selection::page::RegionBasis;
-use crate::token::Token;
 use crate::token::keyring::TOKEN_CHARS;
+use crate::token::{Keyring, Token};
 use bumpalo::Bump;
 use bumpalo::collections::String;
+use std::sync::Arc;
 
 impl Delivery {
     fn impression_token(&self, decided: &PageDecision, slot: usize, filled: &Filled) -> Token {
@@ -42,6 +43,24 @@ impl Delivery {
         }
     }
 
+    /// Seals the tokens of a slot.
+    pub(super) fn tokens<'d>(
+        &self,
+        decided: &'d PageDecision,
+        slot: usize,
+        filled: &'d Filled,
+    ) -> Tokens<'d> {
+        let token = self.impression_token(decided, slot, filled);
+        Tokens { keyring: self.parts.keyring.load_full(), token, decided, filled }
+    }
+
+    /// When the windows of a decision's impressions, and of its other events, end.
+    pub(super) fn windows(&self, decided: &PageDecision) -> [Timestamp; 2] {
+        let windows = self.parts.settings.get().windows;
+        [windows.impression_seconds, windows.click_seconds]
+            .map(|seconds| Timestamp(decided.at_ms + i64::from(seconds) * 1_000))
+    }
+
     /// The unit of a slot with its event URLs, or the no-fill reason. `texts` keeps its texts.
     pub(crate) fn rendered<'d>(
         &self,
@@ -52,8 +71,7 @@ impl Delivery {
         let filled = decided.slots[slot].result.as_ref().map_err(|reason| *reason)?;
         let mut unit =
             unit::with_images(decided, &filled.win, texts).ok_or(NoFill::LabelUnavailable)?;
-        let mut token = self.impression_token(decided, slot, filled);
-        let keyring = self.parts.keyring.load();
+        let mut tokens = self.tokens(decided, slot, filled);
         let public_url = &*self.parts.public_url;
         let address = |path: &str, last: &str| {
             let length = public_url.len() + path.len() + last.len();
@@ -61,15 +79,10 @@ impl Delivery {
             [public_url, path, last].iter().for_each(|part| address.push_str(part));
             address.into_bump_str()
         };
-        // Tokens of one decision differ in kind, call to action and price.
         let mut url = |kind, cta| {
-            token.kind = kind;
-            token.cta = cta;
-            token.price = price(decided, filled, kind);
             let path = if kind == EventKind::Click { "/c/" } else { "/e/" };
-            address(path, keyring.seal_into(&token, &mut [0; TOKEN_CHARS]))
+            address(path, tokens.seal(kind, cta, &mut [0; TOKEN_CHARS]))
         };
-        let windows = self.parts.settings.get().windows;
         let measurement = measurement(decided);
         let observes = measurement == Measurement::Full;
         unit.event_urls = EventUrls {
@@ -84,13 +97,34 @@ impl Delivery {
         if let Some(command) = &mut unit.creative.command {
             command.copy_url = url(EventKind::Copy, 0);
         }
-        let until = |seconds: u32| Timestamp(decided.at_ms + i64::from(seconds) * 1_000);
-        unit.impression_until = until(windows.impression_seconds);
-        unit.click_until = until(windows.click_seconds);
+        [unit.impression_until, unit.click_until] = self.windows(decided);
         unit.decision_id = id_text(decided.slots[slot].id, texts);
         unit.transparency.why_url = address("/w/", unit.decision_id);
         unit.test = decided.test;
         Ok(unit)
+    }
+}
+
+/// The tokens of a slot, which differ in kind, call to action and price.
+pub(super) struct Tokens<'d> {
+    keyring: Arc<Keyring>,
+    token: Token,
+    decided: &'d PageDecision,
+    filled: &'d Filled,
+}
+
+impl Tokens<'_> {
+    /// The token for an event, written to `text`.
+    pub(super) fn seal<'t>(
+        &mut self,
+        kind: EventKind,
+        cta: u8,
+        text: &'t mut [u8; TOKEN_CHARS],
+    ) -> &'t str {
+        self.token.kind = kind;
+        self.token.cta = cta;
+        self.token.price = price(self.decided, self.filled, kind);
+        self.keyring.seal_into(&self.token, text)
     }
 }
 

@@ -61,6 +61,8 @@ const CHANGERS: usize = 50;
 const RELOADED: [&str; 5] = ["inventory", "weights", "labels", "config", "datacenters"];
 /// How the body of a decision request was read: it was known, or it was parsed.
 const BODY_ANSWERS: [&str; 2] = ["known", "parsed"];
+/// How a unit was written: what was written before with its ids, tokens and times, or anew.
+const UNIT_ANSWERS: [&str; 2] = ["known", "rendered"];
 /// The kind of events whose token is rejected, see [`TokenRejection`].
 const UNKNOWN: &str = "unknown";
 
@@ -82,6 +84,8 @@ metrics! {
     delivery_decisions: IntCounterVec = "delivery_decisions_total" (publisher, placement, outcome);
     /// Bodies of decision requests, by how they were read.
     decision_bodies: Vec<IntCounter> = "decision_bodies_total" (answer) in (BODY_ANSWERS);
+    /// Units in replies to decision requests, by how they were written.
+    units_written: Vec<IntCounter> = "units_written_total" (answer) in (UNIT_ANSWERS);
     /// Slots without a unit, by no-fill reason.
     no_fills: Vec<IntCounter> = "no_fill_total" (reason) in (NoFill::ALL);
     /// Flights that did not take part in the draw, by the first stage that filtered each. Counted for a sample

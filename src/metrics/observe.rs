@@ -65,6 +65,11 @@ impl Metrics {
         self.decision_bodies[usize::from(!is_known)].inc();
     }
 
+    /// Counts a unit in a reply.
+    pub(crate) fn count_unit(&self, is_known: bool) {
+        self.units_written[usize::from(!is_known)].inc();
+    }
+
     /// Counts flights that a stage filtered out.
     pub(crate) fn count_removed(&self, stage: &str, flights: u64) {
         self.removed.with_label_values(&[stage]).inc_by(flights);

@@ -11,11 +11,12 @@ use crate::selection::dice::{Dice, Purpose};
 use crate::selection::entrants::{Candidate, Entrants, Gate};
 use crate::selection::page::{Commercial, Page};
 use crate::selection::plan::{Plan, Relevance};
-use crate::selection::recent_matches::{Known, Match, Question};
+use crate::selection::recent_matches::{Known, Match};
+use crate::selection::repeats::Question;
 use crate::selection::rules::{Exclusions, Mask, SlotContext};
 use crate::selection::score::{Matched, Score};
 use crate::selection::snapshot::{Ticket, World};
-use crate::selection::{draw, index, no_fill, score, wording};
+use crate::selection::{draw, index, no_fill, recent_matches, score, wording};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -134,14 +135,14 @@ struct KnownIndex<'a> {
 
 impl<'a> KnownIndex<'a> {
     fn of(context: &'a SlotContext<'a>) -> KnownIndex<'a> {
-        KnownIndex { context, question: Question::of(&context.query()), plan: None }
+        KnownIndex { context, question: recent_matches::question(&context.query()), plan: None }
     }
 
     /// The same as [`enter`].
     fn enter(&mut self, tier: Tier, entrants: &mut Entrants) {
         let (context, snapshot) = (self.context, &*self.context.world.snapshot);
         let range = &snapshot.tiers[tier as usize];
-        self.question.set_tier(tier);
+        recent_matches::set_tier(&mut self.question, tier);
         let known =
             if range.is_empty() { Known::Nothing } else { snapshot.recent.get(&self.question) };
         if let Known::Answer(known) = known {

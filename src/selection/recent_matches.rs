@@ -7,7 +7,7 @@ use crate::domain::event::Tier;
 use crate::selection::fixed::Q32;
 use crate::selection::page::Page;
 use crate::selection::query::Query;
-use crate::selection::repeats::Repeats;
+use crate::selection::repeats::{Question, Repeats};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::hash::{Hash, Hasher};
@@ -29,67 +29,38 @@ pub(super) struct Match {
     pub(super) ln_relevance: Q32,
 }
 
-/// All that an answer of the index depends on, as bytes. Different questions have different bytes; of a question that is
-/// longer than this, no answer is kept.
-pub(super) struct Question {
-    bytes: [u8; 512],
-    length: usize,
+/// The question about a tier of a slot.
+pub(super) fn question(query: &Query<'_>) -> Question {
+    // Every field, so that a new one cannot be forgotten.
+    let Page {
+        publisher,
+        topics,
+        entities,
+        unknown: _,
+        keywords,
+        region,
+        language,
+        facts,
+        custom,
+        commercial: _,
+        sensitive,
+        paused: _,
+        shown,
+        viewer,
+        slots: _,
+    } = query.page;
+    let mut question = Question::default();
+    question.write_u8(0);
+    (publisher, topics, entities, keywords, region).hash(&mut question);
+    (language, facts, custom, sensitive, shown, viewer.country).hash(&mut question);
+    (query.slot.placement, query.styles(), query.placed).hash(&mut question);
+    question.write_u8(query.unreported.bits());
+    question
 }
 
-impl Hasher for Question {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let end = self.length + bytes.len();
-        if let Some(place) = self.bytes.get_mut(self.length..end) {
-            place.copy_from_slice(bytes);
-        }
-        self.length = end;
-    }
-
-    fn finish(&self) -> u64 {
-        0
-    }
-}
-
-impl Question {
-    /// The question about a tier of a slot.
-    pub(super) fn of(query: &Query<'_>) -> Question {
-        // Every field, so that a new one cannot be forgotten.
-        let Page {
-            publisher,
-            topics,
-            entities,
-            unknown: _,
-            keywords,
-            region,
-            language,
-            facts,
-            custom,
-            commercial: _,
-            sensitive,
-            paused: _,
-            shown,
-            viewer,
-            slots: _,
-        } = query.page;
-        let mut question = Question { bytes: [0; 512], length: 0 };
-        question.write_u8(0);
-        (publisher, topics, entities, keywords, region).hash(&mut question);
-        (language, facts, custom, sensitive, shown, viewer.country).hash(&mut question);
-        (query.slot.placement, query.styles(), query.placed).hash(&mut question);
-        question.write_u8(query.unreported.bits());
-        question
-    }
-
-    /// The same about another tier.
-    pub(super) fn set_tier(&mut self, tier: Tier) {
-        self.bytes[0] = tier as u8;
-    }
-
-    /// `None` if it is too long.
-    fn bytes(&self) -> Option<&[u8]> {
-        self.bytes.get(..self.length)
-    }
+/// Makes it the same about another tier.
+pub(super) fn set_tier(question: &mut Question, tier: Tier) {
+    question.set_first(tier as u8);
 }
 
 /// What is known of a question.

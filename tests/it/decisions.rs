@@ -229,3 +229,120 @@ async fn a_decision_reports_the_versions_of_inventory_and_weights() {
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
+
+/// A unit without what belongs to its own decision, and the rest, whose values must differ.
+fn split(unit: &Value, now: jiff::Timestamp) -> (Value, BTreeSet<String>) {
+    let (mut rest, mut own) = (unit.clone(), BTreeSet::new());
+    let mut take = |pointer: &str| {
+        let Some(value) = rest.pointer_mut(pointer).map(Value::take) else { return };
+        own.extend(value.as_str().map(str::to_owned));
+    };
+    for pointer in ["/decision_id", "/event_urls/impression", "/event_urls/viewable"] {
+        take(pointer);
+    }
+    let command = "/creative/command/copy_url";
+    for pointer in ["/creative/ctas/0/click_url", "/creative/ctas/1/click_url", command] {
+        take(pointer);
+    }
+    for (pointer, of) in [
+        ("/transparency/why_url", unit["decision_id"].as_str().unwrap()),
+        ("/creative/click_url", unit["creative"]["ctas"][0]["click_url"].as_str().unwrap()),
+    ] {
+        assert!(rest.pointer(pointer).and_then(Value::as_str).unwrap().ends_with(of), "{unit:#}");
+        *rest.pointer_mut(pointer).unwrap() = Value::Null;
+    }
+    for pointer in ["/impression_until", "/click_until"] {
+        let until: jiff::Timestamp = rest[&pointer[1..]].as_str().unwrap().parse().unwrap();
+        *rest.pointer_mut(pointer).unwrap() = json!(until.as_second() - now.as_second());
+    }
+    rest.as_object_mut().unwrap().remove("markdown");
+    (rest, own)
+}
+
+#[tokio::test]
+async fn a_unit_that_was_shown_before_is_the_one_that_is_written_anew_with_ids_and_urls_of_its_own()
+{
+    let mut now: jiff::Timestamp = "2026-12-01T12:00:00Z".parse().unwrap();
+    let server = Setup::default().manual_clock_at(now).start().await;
+    let pages = [
+        reference(),
+        page_on("ai-infrastructure"),
+        page_on("cooking"),
+        reference_with("/page/language", json!("de")),
+        reference_with("/viewer/region", json!("US")),
+        reference_with("/viewer", json!({})),
+        reference_with("/placements/0/styles", json!(["card"])),
+        reference_with("/placements/0/styles", json!(["line"])),
+    ];
+    let mut units: std::collections::BTreeMap<String, Value> = Default::default();
+    let (mut own, mut count, mut compared) = (BTreeSet::new(), 0, 0);
+    for (number, page) in pages.iter().enumerate() {
+        let mut page = page.clone();
+        // What has a fragment beside it is always written anew.
+        for render in ["markdown", "json", "json", "json", "json", "json", "json", "markdown"] {
+            page["render"] = json!(render);
+            server.advance_ms(61_000);
+            now += jiff::SignedDuration::from_secs(61);
+            let answer = server.decision_response(&page).await;
+            let unit = &answer["decisions"]["article-end"];
+            if unit["fill"] != true {
+                continue;
+            }
+            let (rest, values) = split(unit, now);
+            count += values.len();
+            own.extend(values);
+            let of = format!("{number} {} {}", unit["flight"], unit["creative"]["variant"]);
+            let of = format!("{of} {} {}", unit["creative"]["id"], unit["transparency"]["why"]);
+            compared += usize::from(units.contains_key(&of));
+            assert_eq!(*units.entry(of).or_insert(rest.clone()), rest, "{render} {page:#}");
+            let decision = Decision(unit.clone());
+            let (status, explained) = server.explain("operator", decision.id()).await;
+            assert_eq!((status, &explained["request_id"]), (200, &answer["request_id"]));
+        }
+    }
+    assert_eq!(own.len(), count, "every id and every token is new");
+    assert!(compared > 20, "{compared}");
+    assert!(server.metric("adjacent_units_written_total{answer=\"known\"}").await > 10);
+}
+
+#[tokio::test]
+async fn events_of_a_unit_that_was_shown_before_count_for_its_own_decision() {
+    let server = TestServer::start().await;
+    let mut decided = Vec::new();
+    for _ in 0..6 {
+        decided.push(server.decide(&reference()).await);
+    }
+    let known = server.metric("adjacent_units_written_total{answer=\"known\"}").await;
+    assert!(known > 0);
+    for decision in &decided {
+        server.reader.get(decision.impression_url()).send().await.unwrap();
+    }
+    server.wait_until_applied().await;
+    for decision in &decided {
+        assert_eq!(server.verdicts(decision).await, ["impression counted"]);
+    }
+}
+
+#[tokio::test]
+async fn a_claim_and_a_price_are_shown_until_they_end_however_often_the_unit_was_shown() {
+    let at: jiff::Timestamp = "2026-12-01T12:00:00Z".parse().unwrap();
+    let end = "valid_until = \"2036-12-31T23:59:59Z\"";
+    let price = inventory::example_with(end, "valid_until = \"2026-12-01T13:00:00Z\"");
+    let both = inventory::replace_once(&price, end, "valid_until = \"2026-12-01T14:00:00Z\"");
+    let server = Setup::default().inventory(both).manual_clock_at(at).start().await;
+    let page = reference_with("/placements/0/styles", json!(["terminal"]));
+    let shown = async || {
+        let mut last = json!([]);
+        for _ in 0..4 {
+            let unit = server.decide(&page).await;
+            assert_eq!(unit.advertiser(), "zahid-host");
+            let creative = &unit.0["creative"];
+            last = json!([creative["price"].is_null(), creative["proof"].is_null()]);
+        }
+        last
+    };
+    for (gone, hour) in [([false, false], 0), ([true, false], 1), ([true, true], 2)] {
+        assert_eq!(shown().await, json!(gone), "{hour} h later");
+        server.advance_ms(3_600_000);
+    }
+}

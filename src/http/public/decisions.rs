@@ -302,6 +302,14 @@ fn respond(
     let texts = &Bump::with_capacity(BYTES_PER_UNIT * decided.slots.len());
     let answers = decided.slots.iter().enumerate().map(|(at, slot)| {
         let key: &str = &decided.page.slots[at].key;
+        let is_json = render == Render::Json;
+        let known = is_json.then(|| decider.delivery.known_unit(decided, at, texts)).flatten();
+        if slot.result.is_ok() {
+            decider.app.metrics.count_unit(known.is_some());
+        }
+        if let Some(json) = known {
+            return (key, Answer::Written(json));
+        }
         let answer = match decider.delivery.rendered(decided, at, texts) {
             Ok(mut unit) => {
                 match render {

@@ -52,6 +52,10 @@ pub(crate) enum Answer<'a> {
     #[schemars(with = "RenderedUnit<'a>")]
     #[cfg_attr(test, serde(serialize_with = "tests::unit"))]
     Fill(Box<'a, RenderedUnit<'a>>),
+    /// The same as JSON.
+    #[schemars(skip)]
+    #[cfg_attr(test, serde(skip))]
+    Written(&'a [u8]),
     /// No unit.
     NoFill(NoFillReply<'a>),
 }
@@ -85,6 +89,7 @@ impl DecisionReply<'_> {
             out.raw(":");
             match answer {
                 Answer::Fill(unit) => unit.write(&mut out),
+                Answer::Written(json) => out.written(json),
                 Answer::NoFill(reply) => {
                     out.value(r#"{"fill":"#, &reply.fill);
                     out.text(r#","decision_id":"#, reply.decision_id);
