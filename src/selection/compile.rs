@@ -23,7 +23,7 @@ use crate::selection::dice::stable_id;
 use crate::selection::fixed::Q32;
 use crate::selection::price;
 use crate::selection::snapshot::Snapshot;
-use crate::selection::targets::Targets;
+use crate::selection::targets::{KnownClauses, Targets};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::io::BufWriter;
@@ -154,10 +154,11 @@ fn ranked(compiled: &Compiled) -> Vec<FlightRow> {
             live.entry(creative.flight.as_str()).or_default().push(number);
         }
     }
+    let mut known = KnownClauses::default();
     let mut flights: Vec<FlightRow> = (0..inventory.flights.len())
         .filter_map(|doc| {
             let own = live.remove(inventory.flights[doc].id.as_str()).unwrap_or_default();
-            flight_row(compiled, doc, own)
+            flight_row(compiled, doc, own, &mut known)
         })
         .collect();
     // Ranks do not change with time, so they use the newest rates.
@@ -204,7 +205,12 @@ fn categories<'a>(
     ids.into_iter().filter_map(number).collect()
 }
 
-fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<FlightRow> {
+fn flight_row(
+    compiled: &Compiled,
+    doc: usize,
+    creatives: Vec<u32>,
+    known: &mut KnownClauses,
+) -> Option<FlightRow> {
     let inventory = &compiled.inventory;
     let flight: &Flight = &inventory.flights[doc];
     let campaign = place(&inventory.campaigns, |c| c.id.as_str(), flight.campaign.as_str())?;
@@ -253,7 +259,7 @@ fn flight_row(compiled: &Compiled, doc: usize, creatives: Vec<u32>) -> Option<Fl
             .filter(restricted)
             .copied()
             .collect(),
-        targets: Targets::compile(compiled, &flight.targeting),
+        targets: Targets::compile(compiled, &flight.targeting, known),
         styles,
         creatives: creatives.into(),
     })

@@ -1,7 +1,6 @@
 //! How a page answers each targeting dimension. The dimensions themselves are listed in
 //! [`domain::targeting`](crate::domain::targeting).
 
-use crate::domain::boxed_or_default::BoxedOrDefault;
 use crate::domain::entity::EntityIx;
 use crate::domain::id::{EntityId, PlacementId, PublisherId, TopicId};
 use crate::domain::region::Country;
@@ -12,7 +11,7 @@ use crate::selection::compiled::Compiled;
 use crate::selection::custom_targets;
 use crate::selection::filter_reason::FilterReason;
 use crate::selection::query::Query;
-use crate::selection::targets::{Resolved, Targets};
+use crate::selection::targets::{Known, KnownClauses, Resolved, SharedClause, Targets};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -358,16 +357,12 @@ targeting_dimensions!(facts);
 fn resolved<D: Dimension>(
     compiled: &Compiled,
     clause: &Clause<D::Stated>,
-) -> BoxedOrDefault<Resolved<D::Value>> {
-    let list = |items: &[D::Stated]| {
-        let mut values: Vec<D::Value> =
-            items.iter().filter_map(|stated| D::compile(compiled, stated)).collect();
-        values.sort_unstable();
-        values.dedup();
-        values.shrink_to_fit();
-        values
+    known: &mut Known<D::Value>,
+) -> SharedClause<D::Value> {
+    let list = |items: &[D::Stated]| -> Vec<D::Value> {
+        items.iter().filter_map(|stated| D::compile(compiled, stated)).collect()
     };
-    Resolved { any: list(&clause.any), none: list(&clause.none) }.into()
+    SharedClause::new(Resolved::new(list(&clause.any), list(&clause.none)), known)
 }
 
 macro_rules! every_dimension {
@@ -377,9 +372,13 @@ macro_rules! every_dimension {
     )*})*) => {
         impl Targets {
             /// Compiles a flight's targeting. Values that do not exist are left out.
-            pub(crate) fn compile(compiled: &Compiled, targeting: &Targeting) -> Targets {
+            pub(crate) fn compile(
+                compiled: &Compiled,
+                targeting: &Targeting,
+                known: &mut KnownClauses,
+            ) -> Targets {
                 Targets {
-                    $($($field: resolved::<$reason>(compiled, &targeting.$field),)*)*
+                    $($($field: resolved::<$reason>(compiled, &targeting.$field, &mut known.$field),)*)*
                     custom: custom_targets::clauses(compiled, &targeting.custom),
                 }
             }
