@@ -129,7 +129,7 @@ fn time_after(text: &str, key: &str) -> Option<usize> {
     text.get(at..at + TIME)?.ends_with("Z\"").then_some(at)
 }
 
-/// Where the tokens of a unit are. A text of an advertiser cannot have one: nobody knows it before.
+/// Where the tokens of a unit are. A text of an advertiser cannot have one, since no advertiser knows it before.
 fn event_tokens(unit: &RenderedUnit<'_>, text: &str) -> SmallVec<[EventToken; 4]> {
     let urls = &unit.event_urls;
     let clicks =

@@ -1,11 +1,13 @@
 //! Requests that were made before: a page sends the same body for each of its readers. What it asks for is kept, so
 //! that it is parsed, brought within its limits and resolved once.
 //!
-//! Kept is what depends on the body and the inventory alone, never anything of a reader but the country.
+//! Kept is what depends on the body and the inventory alone, never anything of a reader but the country. The body itself is
+//! not kept, and of the page's URL neither query nor fragment.
 
 use crate::config::settings::RequestLimits;
 use crate::delivery::decide::PageDecision;
 use crate::delivery::known_page::KnownPage;
+use crate::domain::page_address::PageAddress;
 use crate::http::problem::ApiError;
 use crate::http::public::request;
 use crate::http::public::request::DecisionRequest;
@@ -14,8 +16,11 @@ use crate::selection::repeats::Repeats;
 use crate::selection::resolve::RegionSignals;
 use crate::selection::snapshot::Snapshot;
 use arc_swap::ArcSwap;
+use polyval::Polyval;
+use polyval::universal_hash::UniversalHash;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use rand::Rng;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -64,6 +69,7 @@ pub(crate) struct KnownRequest {
     /// What was left out of it.
     pub(crate) warnings: Vec<String>,
     limits: RequestLimits,
+    body_bytes: u64,
     /// As readers of different countries see it, the newest first.
     pages: ArcSwap<SmallVec<[Arc<ServedPage>; 1]>>,
 }
@@ -101,16 +107,41 @@ impl KnownRequest {
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<Box<[u8]>, Arc<KnownRequest>> for Bytes {
-    fn weight(&self, body: &Box<[u8]>, _: &Arc<KnownRequest>) -> u64 {
-        body.len() as u64 * TIMES_BODY + FIXED
+impl Weighter<u128, Arc<KnownRequest>> for Bytes {
+    fn weight(&self, _: &u128, known: &Arc<KnownRequest>) -> u64 {
+        known.body_bytes * TIMES_BODY + FIXED
     }
 }
 
-/// The requests that were made before, by their bodies.
+/// Fingerprints of bodies: a universal hash under a random key of this process. A caller, who does not know the key, finds
+/// two bodies of 1 MiB with one fingerprint with a probability below 2^-110 at each attempt: the bound of section 2 of
+/// McGrew and Viega, "The Galois/Counter Mode of Operation" (2005).
+struct Fingerprints(Polyval);
+
+impl Default for Fingerprints {
+    fn default() -> Fingerprints {
+        let mut key = polyval::Key::default();
+        rand::rng().fill_bytes(&mut key);
+        Fingerprints(Polyval::new(&key))
+    }
+}
+
+impl Fingerprints {
+    fn of(&self, body: &[u8]) -> u128 {
+        let mut length = polyval::Block::default();
+        length[..8].copy_from_slice(&(body.len() as u64).to_le_bytes());
+        let mut hash = self.0.clone();
+        hash.update_padded(body);
+        hash.update(&[length]);
+        u128::from_le_bytes(hash.finalize().into())
+    }
+}
+
+/// The requests that were made before, by the fingerprints of their bodies.
 pub(crate) struct KnownRequests {
-    known: Cache<Box<[u8]>, Arc<KnownRequest>, Bytes>,
+    known: Cache<u128, Arc<KnownRequest>, Bytes>,
     repeats: Repeats,
+    fingerprints: Fingerprints,
 }
 
 impl Default for KnownRequests {
@@ -119,6 +150,7 @@ impl Default for KnownRequests {
         KnownRequests {
             known: Cache::with_weighter(requests, CAPACITY, Bytes),
             repeats: Repeats::default(),
+            fingerprints: Fingerprints::default(),
         }
     }
 }
@@ -127,11 +159,18 @@ impl KnownRequests {
     /// The request in a body that was sent before. `None` also if something in it is wrong or ignored, or if it is an
     /// operator's own.
     pub(crate) fn find(&self, body: &[u8], limits: &RequestLimits) -> Option<Arc<KnownRequest>> {
-        self.repeats.has(body).then(|| self.find_repeated(body, limits)).flatten()
+        let fingerprint = self.fingerprints.of(body);
+        let is_repeated = self.repeats.has(&fingerprint.to_ne_bytes());
+        is_repeated.then(|| self.find_repeated(fingerprint, body, limits)).flatten()
     }
 
-    fn find_repeated(&self, body: &[u8], limits: &RequestLimits) -> Option<Arc<KnownRequest>> {
-        if let Some(known) = self.known.get(body).filter(|known| known.limits == *limits) {
+    fn find_repeated(
+        &self,
+        fingerprint: u128,
+        body: &[u8],
+        limits: &RequestLimits,
+    ) -> Option<Arc<KnownRequest>> {
+        if let Some(known) = self.known.get(&fingerprint).filter(|known| known.limits == *limits) {
             return Some(known);
         }
         let (mut request, ignored) = body::json::<DecisionRequest<'static>>(body).ok()?;
@@ -139,11 +178,27 @@ impl KnownRequests {
             return None;
         }
         let warnings = request::apply_limits(&mut request, limits).ok()?;
-        let pages = ArcSwap::default();
-        let known = Arc::new(KnownRequest { request, warnings, limits: *limits, pages });
-        self.known.insert(body.into(), known.clone());
+        if let Some(url) = &mut request.page.url {
+            *url = without_query(url)?.to_owned().into();
+        }
+        let known = Arc::new(KnownRequest {
+            request,
+            warnings,
+            limits: *limits,
+            body_bytes: body.len() as u64,
+            pages: ArcSwap::default(),
+        });
+        self.known.insert(fingerprint, known.clone());
         Some(known)
     }
+}
+
+/// A URL without query and fragment, which no decision reads; `None` if it cannot be cut without a parser, or not be read.
+fn without_query(url: &str) -> Option<&str> {
+    let Some(end) = url.find(['?', '#']) else { return Some(url) };
+    let is_usual = url.starts_with("https://") || url.starts_with("http://");
+    let cut = &url[..end];
+    (is_usual && PageAddress::parse(cut).is_ok()).then_some(cut)
 }
 
 #[cfg(test)]
@@ -168,7 +223,12 @@ mod tests {
             let again = [known.find(&body, &limits), known.find(&body, &limits)];
             let parsed = plain_request::from_body(&body).ok().and_then(|(mut request, ignored)| {
                 let warnings = request::apply_limits(&mut request, &limits).ok()?;
-                let is_kept = ignored.is_empty() && !request.explain && request.force_creative.is_none();
+                let url = request.page.url.take();
+                let is_kept = ignored.is_empty()
+                    && !request.explain
+                    && request.force_creative.is_none()
+                    && url.as_deref().is_none_or(|url| without_query(url).is_some());
+                request.page.url = url.map(|url| without_query(&url).unwrap_or_default().to_owned().into());
                 is_kept.then_some((request, warnings))
             });
             for again in again {
@@ -177,6 +237,34 @@ mod tests {
                 prop_assert_eq!(again, parsed);
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_decision_reads_the_same_of_a_url_without_query_and_fragment(
+            url in "(https?://|HTTPS://|//|http:/?|mailto:|)[a-zA-Z0-9.@:\\[\\]-]{0,12}(/[a-z.%0-9~\\\\]{0,6}){0,3}[?#]?[?#]\\PC{0,12}",
+        ) {
+            use crate::delivery::page_url::stored_part;
+            use crate::domain::page_address::has_plain_host;
+            use crate::domain::party::PageUrls;
+            if let Some(short) = without_query(&url) {
+                let read = |url| format!("{:?} {}", PageAddress::parse(url), has_plain_host(url));
+                prop_assert_eq!(read(short), read(&url));
+                for policy in [PageUrls::Host, PageUrls::Path] {
+                    prop_assert_eq!(stored_part(short, policy), stored_part(&url, policy));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_bodies_have_other_fingerprints_also_if_only_their_length_differs() {
+        let of = Fingerprints::default();
+        let bodies = [&b""[..], b"\0", b"\0\0", &[0; 16], &[0; 17], b"a", b"a\0", b"b"];
+        let found: std::collections::BTreeSet<u128> = bodies.map(|body| of.of(body)).into();
+        assert_eq!(found.len(), bodies.len());
+        assert_eq!(of.of(b"a"), of.of(b"a"));
+        assert_ne!(of.of(b"a"), Fingerprints::default().of(b"a"), "another key");
     }
 
     #[test]
