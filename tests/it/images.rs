@@ -51,10 +51,7 @@ fn image_path(server: &TestServer, image: &Value) -> PathBuf {
 #[tokio::test]
 async fn a_decision_contains_the_images_with_their_sizes_and_alternative_texts() {
     let server = TestServer::start().await;
-    let mut decision = pan_decision(&server).await;
-    for _ in 0..12 {
-        decision = pan_decision(&server).await;
-    }
+    let decision = pan_decision(&server).await;
     let (logo, image) = (&decision.0["creative"]["logo"], &decision.0["creative"]["image"]);
     assert_eq!((&logo["width"], &logo["height"]), (&json!(128), &json!(128)));
     assert_eq!((&image["width"], &image["height"]), (&json!(640), &json!(360)));
@@ -200,7 +197,10 @@ async fn a_creative_that_references_an_image_that_is_not_stored_is_rejected() {
 #[tokio::test]
 async fn a_unit_is_served_without_a_lost_image_and_with_it_after_a_new_upload() {
     let server = TestServer::start().await;
-    let decision = pan_decision(&server).await;
+    let mut decision = pan_decision(&server).await;
+    for _ in 0..12 {
+        decision = pan_decision(&server).await;
+    }
     let (logo, image) = (&decision.0["creative"]["logo"], &decision.0["creative"]["image"]);
     let file = image_path(&server, image);
     let mut bytes = std::fs::read(&file).unwrap();
