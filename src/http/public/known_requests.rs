@@ -8,6 +8,7 @@ use crate::config::settings::RequestLimits;
 use crate::delivery::decide::PageDecision;
 use crate::delivery::known_page::KnownPage;
 use crate::domain::page_address::PageAddress;
+use crate::domain::region::Country;
 use crate::http::problem::ApiError;
 use crate::http::public::request;
 use crate::http::public::request::DecisionRequest;
@@ -156,8 +157,8 @@ impl Default for KnownRequests {
 }
 
 impl KnownRequests {
-    /// The request in a body that was sent before. `None` also if something in it is wrong or ignored, or if it is an
-    /// operator's own.
+    /// The request in a body that was sent before. `None` also if something in it is wrong or ignored, if its reader's region
+    /// is no country, or if it is an operator's own.
     pub(crate) fn find(&self, body: &[u8], limits: &RequestLimits) -> Option<Arc<KnownRequest>> {
         let fingerprint = self.fingerprints.of(body);
         let is_repeated = self.repeats.has(&fingerprint.to_ne_bytes());
@@ -177,6 +178,13 @@ impl KnownRequests {
         if !ignored.is_empty() || request.explain || request.force_creative.is_some() {
             return None;
         }
+        // What is no country may be anything of a reader.
+        request
+            .viewer
+            .region
+            .as_deref()
+            .map_or(Ok(()), |text| text.parse::<Country>().map(drop))
+            .ok()?;
         let warnings = request::apply_limits(&mut request, limits).ok()?;
         if let Some(url) = &mut request.page.url {
             *url = without_query(url)?.to_owned().into();
@@ -227,6 +235,7 @@ mod tests {
                 let is_kept = ignored.is_empty()
                     && !request.explain
                     && request.force_creative.is_none()
+                    && request.viewer.region.as_deref().is_none_or(|text| text.parse::<Country>().is_ok())
                     && url.as_deref().is_none_or(|url| without_query(url).is_some());
                 request.page.url = url.map(|url| without_query(&url).unwrap_or_default().to_owned().into());
                 is_kept.then_some((request, warnings))
@@ -265,6 +274,21 @@ mod tests {
         assert_eq!(found.len(), bodies.len());
         assert_eq!(of.of(b"a"), of.of(b"a"));
         assert_ne!(of.of(b"a"), Fingerprints::default().of(b"a"), "another key");
+    }
+
+    #[test]
+    fn a_request_is_not_kept_with_a_readers_region_that_is_no_country() {
+        let body = |region: &str| {
+            let page = r#"{"publisher":"a","placements":[{"name":"b"}],"viewer":{"region":""#;
+            [page, region, r#""}}"#].concat()
+        };
+        let known = KnownRequests::default();
+        let is_known = |region: &str| {
+            let body = body(region);
+            [(); 3].map(|()| known.find(body.as_bytes(), &limits(3)).is_some())
+        };
+        assert_eq!(is_known("DE"), [false, true, true]);
+        assert_eq!(is_known("me@mail.example"), [false; 3]);
     }
 
     #[test]
